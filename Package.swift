@@ -1,0 +1,145 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every Swift target is built with the same settings: a warning is an error, and an existential says `any`.
+let strict: [SwiftSetting] = [
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let collections: [Target.Dependency] = [
+    .product(name: "DequeModule", package: "swift-collections"),
+    .product(name: "HeapModule", package: "swift-collections"),
+]
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+
+/// A module `Millrace<folder>` in `Sources/<folder>`.
+func module(_ folder: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: "Millrace\(folder)", dependencies: dependencies, path: "Sources/\(folder)", swiftSettings: strict)
+}
+
+func tests(_ folder: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
+    .testTarget(
+        name: folder,
+        dependencies: dependencies,
+        path: "Tests/\(folder)",
+        resources: resources,
+        swiftSettings: strict
+    )
+}
+
+let package = Package(
+    name: "millrace",
+    platforms: [.macOS(.v15)],
+    products: [
+        .library(name: "Millrace", targets: ["Millrace"]),
+        .library(name: "MillraceFoundationSerdes", targets: ["MillraceFoundationSerdes"]),
+        .library(name: "MillraceSimulationKit", targets: ["MillraceSimulationKit"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // C
+        .target(name: "CMillracePlatform", path: "Sources/CPlatform"),
+        .systemLibrary(name: "CMillraceZlib", path: "Sources/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+
+        // Pure
+        module("Primitives", ["CMillracePlatform"]),
+        module("RecordFormat", ["MillracePrimitives", "CMillracePlatform", "CMillraceZlib"]),
+        module("Coordination", ["MillracePrimitives"]),
+
+        // Storage
+        module("FileIO", ["MillracePrimitives", "CMillracePlatform", system]),
+        module("LogStorage", ["MillracePrimitives", "MillraceRecordFormat", "MillraceFileIO"] + collections),
+        module("StateStores", ["MillracePrimitives"]),
+
+        // Engine and clients
+        module(
+            "LogEngine",
+            [
+                "MillracePrimitives", "MillraceRecordFormat", "MillraceCoordination", "MillraceFileIO",
+                "MillraceLogStorage", logging, metrics,
+            ] + collections
+        ),
+        module("LogClient", ["MillracePrimitives", "MillraceRecordFormat", logging] + collections),
+        module(
+            "EmbeddedClient",
+            [
+                "MillracePrimitives", "MillraceRecordFormat", "MillraceCoordination", "MillraceLogEngine",
+                "MillraceLogClient", logging,
+            ] + collections
+        ),
+
+        // Streams
+        module("Topology", ["MillracePrimitives"]),
+        module(
+            "StreamsRuntime",
+            [
+                "MillracePrimitives", "MillraceRecordFormat", "MillraceStateStores", "MillraceLogClient",
+                "MillraceTopology", logging, metrics, lifecycle,
+            ] + collections
+        ),
+        module(
+            "Streams",
+            [
+                "MillracePrimitives", "MillraceRecordFormat", "MillraceStateStores", "MillraceLogClient",
+                "MillraceTopology", "MillraceStreamsRuntime",
+            ]
+        ),
+        module("FoundationSerdes", ["MillracePrimitives", "MillraceStreams"]),
+        .target(
+            name: "Millrace",
+            dependencies: [
+                "MillracePrimitives", "MillraceRecordFormat", "MillraceLogEngine", "MillraceLogClient",
+                "MillraceEmbeddedClient", "MillraceTopology", "MillraceStreamsRuntime", "MillraceStreams",
+            ],
+            path: "Sources/Millrace",
+            swiftSettings: strict
+        ),
+
+        // Test kits
+        module("SimulationKit", ["MillracePrimitives", "MillraceFileIO", system]),
+
+        // Examples
+        .executableTarget(
+            name: "word-count",
+            dependencies: ["Millrace", arguments, logging, lifecycle],
+            path: "Examples/WordCount",
+            swiftSettings: strict
+        ),
+
+        // Tests
+        tests("PrimitivesTests", ["MillracePrimitives"]),
+        tests("RecordFormatTests", ["MillraceRecordFormat", "MillracePrimitives"]),
+        tests("CoordinationTests", ["MillraceCoordination", "MillracePrimitives"]),
+        tests("FileIOTests", ["MillraceFileIO", "MillraceSimulationKit", "MillracePrimitives", system]),
+        tests(
+            "LogStorageTests",
+            ["MillraceLogStorage", "MillraceRecordFormat", "MillraceFileIO", "MillraceSimulationKit", "MillracePrimitives"]
+        ),
+        tests("StateStoresTests", ["MillraceStateStores", "MillracePrimitives"]),
+        tests(
+            "LogEngineTests",
+            [
+                "MillraceLogEngine", "MillraceLogStorage", "MillraceCoordination", "MillraceRecordFormat",
+                "MillraceFileIO", "MillraceSimulationKit", "MillracePrimitives",
+            ]
+        ),
+        tests("ClientTests", ["Millrace", "MillraceSimulationKit"]),
+        tests("StreamsTests", ["Millrace", "MillraceFoundationSerdes", "MillraceSimulationKit"]),
+        tests("EndToEndTests", ["Millrace", "word-count"]),
+        tests("TidyTests"),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,23 @@
+#ifndef MILLRACE_PLATFORM_H
+#define MILLRACE_PLATFORM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/// CRC-32C (Castagnoli) of `length` bytes, continuing from `crc`; start with 0.
+/// Uses the processor's instruction where it has one, else a table (slicing by eight).
+uint32_t millrace_crc32c(uint32_t crc, const void *bytes, size_t length);
+
+/// The same by table, whatever the processor; for tests that compare the two.
+uint32_t millrace_crc32c_portable(uint32_t crc, const void *bytes, size_t length);
+
+/// 1 if `millrace_crc32c` uses the processor's instruction.
+int millrace_crc32c_is_accelerated(void);
+
+/// Names the calling thread (15 bytes at most are kept).
+void millrace_set_thread_name(const char *name);
+
+/// Reserves disk blocks for a file without changing its size; returns 0 or an errno.
+int millrace_reserve(int fd, int64_t offset, int64_t length);
+
+#endif
