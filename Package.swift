@@ -52,7 +52,12 @@ let package = Package(
     targets: [
         // C
         .target(name: "CMillracePlatform", path: "Sources/CPlatform"),
-        .systemLibrary(name: "CMillraceZlib", path: "Sources/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(
+            name: "CMillraceZlib",
+            path: "Sources/CZlib",
+            pkgConfig: "zlib",
+            providers: [.apt(["zlib1g-dev"])]
+        ),
 
         // Pure
         module("Primitives", ["CMillracePlatform"]),
@@ -126,7 +131,10 @@ let package = Package(
         tests("FileIOTests", ["MillraceFileIO", "MillraceSimulationKit", "MillracePrimitives", system]),
         tests(
             "LogStorageTests",
-            ["MillraceLogStorage", "MillraceRecordFormat", "MillraceFileIO", "MillraceSimulationKit", "MillracePrimitives"]
+            [
+                "MillraceLogStorage", "MillraceRecordFormat", "MillraceFileIO", "MillraceSimulationKit",
+                "MillracePrimitives",
+            ]
         ),
         tests("StateStoresTests", ["MillraceStateStores", "MillracePrimitives"]),
         tests(

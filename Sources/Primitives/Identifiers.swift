@@ -110,7 +110,9 @@ public struct Identifier128: Hashable, Sendable, CustomStringConvertible {
     public var description: String {
         var bits: [UInt8] = []
         for half in [high, low] {
-            for shift in stride(from: UInt64(56), through: 0, by: -8) { bits.append(UInt8(truncatingIfNeeded: half >> shift)) }
+            for shift in stride(from: UInt64(56), through: 0, by: -8) {
+                bits.append(UInt8(truncatingIfNeeded: half >> shift))
+            }
         }
         bits += [0, 0]
         var text: [UInt8] = []

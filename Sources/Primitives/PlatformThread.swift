@@ -1,3 +1,6 @@
+private import CMillracePlatform
+import Synchronization
+
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Musl)
@@ -5,8 +8,6 @@ import Musl
 #else
 import Darwin
 #endif
-private import CMillracePlatform
-import Synchronization
 
 /// A thread of the operating system that runs one function to its end.
 ///

@@ -1,0 +1,217 @@
+import MillracePrimitives
+
+/// An open record batch: records are encoded straight into it, then it is sealed with its header and sent.
+///
+/// Reused for batch after batch; memory is taken once. Owned by one thread at a time.
+public final class RecordBatchBuilder {
+    /// The mutable state, behind a pointer so that the record loop pays for no exclusivity checks.
+    @usableFromInline
+    struct State {
+        @usableFromInline var memory: UnsafeMutableRawPointer
+        @usableFromInline var capacity: Int
+        @usableFromInline var used: Int
+        @usableFromInline var recordCount: Int32
+        @usableFromInline var baseTimestamp: Int64
+        @usableFromInline var maxTimestamp: Int64
+    }
+
+    @usableFromInline let state: UnsafeMutablePointer<State>
+    private let compression: Compression
+    private var compressed = ByteWriter(capacity: 16)
+
+    /// Makes an empty batch of up to `capacity` bytes before compression; a single greater record still fits.
+    public init(capacity: Int = 64 << 10, compression: Compression = .none) {
+        let size = max(capacity, 128)
+        self.compression = compression
+        state = .allocate(capacity: 1)
+        state.initialize(
+            to: State(
+                memory: .allocate(byteCount: size, alignment: 16),
+                capacity: size,
+                used: RecordBatchHeader.size,
+                recordCount: 0,
+                baseTimestamp: -1,
+                maxTimestamp: -1
+            )
+        )
+    }
+
+    deinit {
+        state.pointee.memory.deallocate()
+        state.deinitialize(count: 1)
+        state.deallocate()
+    }
+
+    /// Whether nothing was appended since the batch was made or reset.
+    @inlinable
+    public var isEmpty: Bool { state.pointee.recordCount == 0 }
+
+    /// How many records were appended.
+    @inlinable
+    public var recordCount: Int { Int(state.pointee.recordCount) }
+
+    /// The size so far in bytes, header included, before compression.
+    @inlinable
+    public var sizeInBytes: Int { state.pointee.used }
+
+    /// The greatest timestamp so far; -1 for an empty batch.
+    @inlinable
+    public var maxTimestamp: Int64 { state.pointee.maxTimestamp }
+
+    /// Appends a record, or returns false and does nothing if the batch is full: seal, send and reset it, then try
+    /// again. A record always fits into an empty batch.
+    ///
+    /// - Parameters:
+    ///   - key: the key; nil is null.
+    ///   - value: the value; nil is null.
+    ///   - timestamp: milliseconds since 1970.
+    ///   - headers: encoded headers, count included; empty for none.
+    @inlinable
+    @discardableResult
+    public func append(
+        key: UnsafeRawBufferPointer?,
+        value: UnsafeRawBufferPointer?,
+        timestamp: Int64,
+        headers: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0)
+    ) -> Bool {
+        let state = self.state
+        let index = state.pointee.recordCount
+        let timestampDelta = index == 0 ? 0 : timestamp &- state.pointee.baseTimestamp
+        let keyLength = key?.count ?? -1
+        let valueLength = value?.count ?? -1
+        let headerSize = max(headers.count, 1)
+        let body =
+            1 &+ Varint.size(timestampDelta) &+ Varint.size(Int64(index)) &+ Varint.size(Int64(keyLength))
+            &+ max(keyLength, 0) &+ Varint.size(Int64(valueLength)) &+ max(valueLength, 0) &+ headerSize
+        let total = Varint.size(Int64(body)) &+ body
+        let used = state.pointee.used
+        if _slowPath(used &+ total > state.pointee.capacity || index == Int32.max) {
+            guard index == 0 else { return false }
+            grow(to: used + total)
+        }
+
+        var p = state.pointee.memory + used
+        p += Varint.write(Int64(body), to: p)
+        p.storeBytes(of: 0, as: UInt8.self)
+        p += 1
+        p += Varint.write(timestampDelta, to: p)
+        p += Varint.write(Int64(index), to: p)
+        p += Varint.write(Int64(keyLength), to: p)
+        if let key, let source = key.baseAddress, keyLength > 0 {
+            p.copyMemory(from: source, byteCount: keyLength)
+            p += keyLength
+        }
+        p += Varint.write(Int64(valueLength), to: p)
+        if let value, let source = value.baseAddress, valueLength > 0 {
+            p.copyMemory(from: source, byteCount: valueLength)
+            p += valueLength
+        }
+        if headers.count > 0, let source = headers.baseAddress {
+            p.copyMemory(from: source, byteCount: headers.count)
+        } else {
+            p.storeBytes(of: 0, as: UInt8.self)
+        }
+
+        if index == 0 {
+            state.pointee.baseTimestamp = timestamp
+            state.pointee.maxTimestamp = timestamp
+        } else if timestamp > state.pointee.maxTimestamp {
+            state.pointee.maxTimestamp = timestamp
+        }
+        state.pointee.recordCount = index &+ 1
+        state.pointee.used = used &+ total
+        return true
+    }
+
+    @usableFromInline
+    func grow(to size: Int) {
+        let grown = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 16)
+        grown.copyMemory(from: state.pointee.memory, byteCount: state.pointee.used)
+        state.pointee.memory.deallocate()
+        state.pointee.memory = grown
+        state.pointee.capacity = size
+    }
+
+    /// Writes the header and returns the whole batch, with base offset 0 and no leader epoch: the log assigns both.
+    ///
+    /// The bytes are valid until the next call of `append`, `seal` or `reset`; the log may stamp offset and leader epoch
+    /// into them. Fails only if compression does.
+    public func seal(
+        producer: ProducerIdentity = .none,
+        baseSequence: Int32 = -1,
+        isTransactional: Bool = false
+    ) throws(RecordFormatError) -> UnsafeMutableRawBufferPointer {
+        let attributes = BatchAttributes(codec: compression.codec, isTransactional: isTransactional)
+        guard compression.codec != .none else {
+            return writeHeader(
+                in: UnsafeMutableRawBufferPointer(start: state.pointee.memory, count: state.pointee.used),
+                attributes,
+                producer,
+                baseSequence
+            )
+        }
+        compressed.removeAll()
+        compressed.append(zeros: RecordBatchHeader.size)
+        try compression.compress(records, into: &compressed)
+        return writeHeader(
+            in: UnsafeMutableRawBufferPointer(mutating: compressed.bytes),
+            attributes,
+            producer,
+            baseSequence
+        )
+    }
+
+    /// Seals the batch as a control batch, which is never compressed and carries no sequence.
+    package func sealControl(producer: ProducerIdentity) -> UnsafeMutableRawBufferPointer {
+        writeHeader(
+            in: UnsafeMutableRawBufferPointer(start: state.pointee.memory, count: state.pointee.used),
+            BatchAttributes(isTransactional: true, isControl: true),
+            producer,
+            -1
+        )
+    }
+
+    /// The records appended so far, uncompressed; valid until the builder is changed.
+    package var records: UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(
+            start: state.pointee.memory + RecordBatchHeader.size,
+            count: state.pointee.used - RecordBatchHeader.size
+        )
+    }
+
+    private func writeHeader(
+        in batch: UnsafeMutableRawBufferPointer,
+        _ attributes: BatchAttributes,
+        _ producer: ProducerIdentity,
+        _ baseSequence: Int32
+    ) -> UnsafeMutableRawBufferPointer {
+        typealias Field = RecordBatchHeader.Field
+        func store<Integer: FixedWidthInteger>(_ value: Integer, _ offset: Int) {
+            batch.storeBytes(of: value.bigEndian, toByteOffset: offset, as: Integer.self)
+        }
+        store(Int64(0), Field.baseOffset)
+        store(Int32(batch.count - RecordBatchHeader.lengthOverhead), Field.length)
+        store(Int32(-1), Field.leaderEpoch)
+        store(Int8(2), Field.magic)
+        store(attributes.rawValue, Field.attributes)
+        store(max(state.pointee.recordCount - 1, 0), Field.lastOffsetDelta)
+        store(state.pointee.baseTimestamp, Field.baseTimestamp)
+        store(state.pointee.maxTimestamp, Field.maxTimestamp)
+        store(producer.id, Field.producerId)
+        store(producer.epoch, Field.producerEpoch)
+        store(baseSequence, Field.baseSequence)
+        store(state.pointee.recordCount, Field.recordCount)
+        let covered = UnsafeRawBufferPointer(rebasing: batch[RecordBatchHeader.checksummedFrom...])
+        store(CRC32C.checksum(covered), Field.checksum)
+        return batch
+    }
+
+    /// Empties the batch and keeps its memory.
+    @inlinable
+    public func reset() {
+        state.pointee.used = RecordBatchHeader.size
+        state.pointee.recordCount = 0
+        state.pointee.baseTimestamp = -1
+        state.pointee.maxTimestamp = -1
+    }
+}
