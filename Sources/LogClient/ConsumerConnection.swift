@@ -1,0 +1,71 @@
+import MillracePrimitives
+
+/// Hears of partitions coming and going while a consumer polls, on the polling thread.
+public protocol RebalanceListener: AnyObject {
+    /// The group takes these partitions away; positions can still be committed.
+    func partitionsRevoked(_ partitions: [TopicPartition])
+    /// The group gives these partitions to this consumer.
+    func partitionsAssigned(_ partitions: [TopicPartition])
+    /// These partitions are gone already: another member may have them, and commits would be fenced.
+    func partitionsLost(_ partitions: [TopicPartition])
+}
+
+/// A consumer's synchronous connection to a log; used by one thread at a time, except for `wakeup`.
+public protocol ConsumerConnection: AnyObject, Sendable {
+    /// Joins the group for these topics; partitions come and go during `poll`.
+    func subscribe(to topics: [String], listener: (any RebalanceListener)?) throws(ClientError)
+
+    /// Takes exactly these partitions, without a group's assignment.
+    func assign(_ partitions: [TopicPartition]) throws(ClientError)
+
+    /// The partitions that this consumer has now, sorted.
+    var assignment: [TopicPartition] { get }
+
+    /// The membership that offsets are committed with; nil without a group.
+    var membership: GroupMembership? { get }
+
+    /// Takes part in the group and returns what arrived, one value a partition; waits for up to `timeout` if nothing
+    /// did. Positions move past what is returned.
+    func poll(timeout: Duration) throws(ClientError) -> [FetchedRecords]
+
+    /// Rings when data may have arrived for an assigned partition, or the group calls.
+    var wakeup: Wakeup { get }
+
+    /// The offset of the next record that `poll` returns for a partition.
+    func position(of partition: TopicPartition) throws(ClientError) -> Int64
+
+    /// Goes on at an offset.
+    func seek(_ partition: TopicPartition, to offset: Int64) throws(ClientError)
+
+    /// Leaves partitions out of `poll` until they are resumed; they stay assigned.
+    func pause(_ partitions: [TopicPartition])
+
+    /// Ends a pause.
+    func resume(_ partitions: [TopicPartition])
+
+    /// Commits positions for the group.
+    func commit(_ offsets: [TopicPartition: CommittedOffset]) throws(ClientError)
+
+    /// What the group committed, for those partitions that have a commit. Waits for transactions that are about to
+    /// decide on one.
+    func committed(_ partitions: [TopicPartition]) throws(ClientError) -> [TopicPartition: CommittedOffset]
+
+    /// The first offset that each partition still holds.
+    func beginningOffsets(of partitions: [TopicPartition]) throws(ClientError) -> [TopicPartition: Int64]
+
+    /// The offset after the last record that this consumer's isolation level lets it read.
+    func endOffsets(of partitions: [TopicPartition]) throws(ClientError) -> [TopicPartition: Int64]
+
+    /// The offset after the last record written, decided or not.
+    func writtenOffsets(of partitions: [TopicPartition]) throws(ClientError) -> [TopicPartition: Int64]
+
+    /// For each partition the first offset whose timestamp is at or after the given one; none if there is no such
+    /// record.
+    func offsets(at timestamps: [TopicPartition: Int64]) throws(ClientError) -> [TopicPartition: Int64]
+
+    /// How many partitions a topic has; nil if it does not exist.
+    func partitionCount(of topic: String) throws(ClientError) -> Int32?
+
+    /// Leaves the group and ends the connection.
+    func close()
+}

@@ -1,0 +1,81 @@
+import MillraceLogClient
+import MillraceTopology
+
+/// The topics that an application makes for itself: repartition topics and changelogs.
+struct InternalTopics {
+    let applicationId: String
+    let graph: TopologyGraph
+    let configuration: StreamsConfiguration
+
+    /// Finds out how many partitions everything has, makes what is missing, and checks what is there.
+    func ensure(with admin: any AdminConnection) throws {
+        let plan = try graph.partitionPlan(applicationId: applicationId) { topic in
+            try admin.describeTopic(topic)?.partitionCount
+        }
+        for part in graph.subtopologies() {
+            for topic in part.sourceTopics where topic.isInternal {
+                let name = topic.resolved(applicationId: applicationId)
+                try ensure(
+                    NewTopic(
+                        name,
+                        partitions: plan.partitions[name] ?? 1,
+                        configuration: ["cleanup.policy": "delete", "retention.ms": "-1"]
+                    ),
+                    with: admin
+                )
+            }
+            for store in part.stores.compactMap({ graph.stores[$0] }) where store.isLogged {
+                var settings = ["cleanup.policy": "compact"]
+                settings.merge(store.changelogConfiguration) { _, chosen in chosen }
+                try ensure(
+                    NewTopic(
+                        "\(applicationId)-\(store.changelogTopic)",
+                        partitions: plan.taskCounts[part.id],
+                        configuration: settings
+                    ),
+                    with: admin
+                )
+            }
+        }
+        try ensureSinks(with: admin)
+    }
+
+    private func ensure(_ topic: NewTopic, with admin: any AdminConnection) throws {
+        if let existing = try admin.describeTopic(topic.name) {
+            guard existing.partitionCount == topic.partitions else {
+                throw StreamsError.internalTopicMismatch(
+                    topic: topic.name,
+                    expected: topic.partitions,
+                    actual: existing.partitionCount
+                )
+            }
+            return
+        }
+        do throws(ClientError) {
+            try admin.createTopic(topic)
+        } catch {
+            // Another instance of the application may have been faster.
+            guard error.code == .topicAlreadyExists else { throw error }
+        }
+    }
+
+    /// Output topics are the user's and must exist: their number of partitions is not ours to choose.
+    private func ensureSinks(with admin: any AdminConnection) throws {
+        var missing: Set<String> = []
+        for case .sink(.external(let name)) in graph.nodes.map(\.kind) {
+            if try admin.describeTopic(name) == nil { missing.insert(name) }
+        }
+        if case .deadLetter(let name) = configuration.onUndecodableRecord, try admin.describeTopic(name) == nil {
+            missing.insert(name)
+        }
+        guard missing.isEmpty else {
+            throw StreamsError.log(
+                ClientError(
+                    .unknownTopicOrPartition,
+                    "the topology writes topics that do not exist: \(missing.sorted().joined(separator: ", ")); "
+                        + "create them first"
+                )
+            )
+        }
+    }
+}

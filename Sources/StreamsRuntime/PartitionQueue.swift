@@ -1,0 +1,99 @@
+import DequeModule
+import MillraceLogClient
+import MillracePrimitives
+import MillraceRecordFormat
+
+/// The fetched records of one input partition of a task, and the place up to which they were processed.
+final class PartitionQueue {
+    let partition: TopicPartition
+    private let driver: SourceDriver
+    private let record: UnsafeMutablePointer<CurrentRecord>
+
+    private var pending: Deque<FetchedRecords> = []
+    private var current: FetchedRecords?
+    private var nextRun = 0
+    private let cursor: UnsafeMutablePointer<RecordCursor>
+    private var hasCursor = false
+
+    /// The offset of the next record to process; what is committed.
+    private(set) var position: Int64?
+    /// The leader epoch of the records under way, remembered with a commit.
+    private(set) var leaderEpoch: Int32?
+    /// An upper bound of the records that wait here.
+    private(set) var bufferedRecords = 0
+    /// The end of the partition as the last fetch saw it.
+    private(set) var knownEnd: Int64 = -1
+    var isPaused = false
+
+    init(partition: TopicPartition, driver: SourceDriver, record: UnsafeMutablePointer<CurrentRecord>) {
+        self.partition = partition
+        self.driver = driver
+        self.record = record
+        cursor = .allocate(capacity: 1)
+    }
+
+    deinit {
+        cursor.deallocate()
+    }
+
+    /// Queues what a poll brought.
+    func enqueue(_ records: FetchedRecords) {
+        knownEnd = records.lastStableOffset
+        if position == nil { position = records.startOffset }
+        bufferedRecords += records.recordCount
+        pending.append(records)
+    }
+
+    /// Forgets what was fetched; processing goes on at `position`.
+    func clear() {
+        pending.removeAll()
+        current = nil
+        hasCursor = false
+        bufferedRecords = 0
+    }
+
+    /// Whether a record waits. Moves the position over what holds no records, such as markers.
+    func prepare() -> Bool {
+        while true {
+            if hasCursor, cursor.pointee.remaining > 0 { return true }
+            hasCursor = false
+            if let current, nextRun < current.runs.count {
+                cursor.initialize(to: current.cursor(ofRun: nextRun))
+                leaderEpoch = current.runs[nextRun].leaderEpoch
+                nextRun += 1
+                hasCursor = true
+                continue
+            }
+            if let finished = current {
+                position = finished.nextOffset
+                bufferedRecords -= finished.recordCount
+                current = nil
+            }
+            guard let next = pending.popFirst() else { return false }
+            current = next
+            nextRun = 0
+        }
+    }
+
+    /// The timestamp of the next record; `prepare()` has returned true.
+    func headTimestamp() throws -> Int64 {
+        var ahead = cursor.pointee
+        return try ahead.next()?.timestamp ?? Int64.max
+    }
+
+    /// Processes a stretch of records; `prepare()` has returned true. On an error the record that failed counts as
+    /// passed, and its offset is in the task's `CurrentRecord`.
+    func process(until maximumTimestamp: Int64, maximumCount: Int) throws {
+        guard let current else { return }
+        let limits = DriveLimits(
+            startOffset: max(current.startOffset, position ?? 0),
+            maximumTimestamp: maximumTimestamp,
+            maximumCount: maximumCount
+        )
+        record.pointee.offset = -1
+        defer {
+            if record.pointee.offset >= 0 { position = record.pointee.offset + 1 }
+        }
+        try withExtendedLifetime(current) { try driver.drive(cursor, limits) }
+    }
+}

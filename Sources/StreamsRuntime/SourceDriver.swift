@@ -1,0 +1,75 @@
+import MillracePrimitives
+import MillraceRecordFormat
+
+/// The record loop of a source: decodes the records of a batch in place and pushes them through the operators.
+///
+/// One closure call a stretch of records; everything within is specialised for the types of the source. Throws what an
+/// operator throws, with `TaskContext.record` saying at which record, or `UndecodableRecord`.
+public struct SourceDriver {
+    let drive: (UnsafeMutablePointer<RecordCursor>, DriveLimits) throws -> Void
+
+    /// Wraps a record loop.
+    public init(_ drive: @escaping (UnsafeMutablePointer<RecordCursor>, DriveLimits) throws -> Void) {
+        self.drive = drive
+    }
+}
+
+/// How far one call of a source's record loop may go.
+public struct DriveLimits {
+    /// Records before this offset are skipped.
+    public var startOffset: Int64
+    /// Stops before a record that is later than this, in milliseconds: another partition of the task has its turn.
+    public var maximumTimestamp: Int64
+    /// Stops after this many records, so that the clock can be looked at.
+    public var maximumCount: Int
+
+    /// Sets limits.
+    public init(startOffset: Int64, maximumTimestamp: Int64, maximumCount: Int) {
+        self.startOffset = startOffset
+        self.maximumTimestamp = maximumTimestamp
+        self.maximumCount = maximumCount
+    }
+}
+
+/// The record that a task is working on.
+public struct CurrentRecord {
+    /// Its offset in the partition of `TaskContext.partition`.
+    public var offset: Int64 = -1
+    /// Its timestamp, in milliseconds since 1970.
+    public var timestamp: Int64 = -1
+    /// How many records were processed since the counter was read.
+    public var processed = 0
+    /// Its encoded headers; valid while the record is processed.
+    public var headers = UnsafeRawBufferPointer(start: nil, count: 0)
+    /// Its encoded key; valid while the record is processed.
+    public var key: UnsafeRawBufferPointer?
+    /// Its encoded value; valid while the record is processed.
+    public var value: UnsafeRawBufferPointer?
+
+    init() {}
+}
+
+/// A record whose key or value its serde cannot read.
+public struct UndecodableRecord: Error, CustomStringConvertible {
+    /// Which half.
+    public enum Part: String, Sendable {
+        /// The key.
+        case key
+        /// The value.
+        case value
+    }
+
+    /// Which half could not be read.
+    public var part: Part
+    /// What the serde said.
+    public var underlying: any Error
+
+    /// Wraps a serde's error.
+    public init(_ part: Part, _ underlying: any Error) {
+        self.part = part
+        self.underlying = underlying
+    }
+
+    /// What could not be read, and why.
+    public var description: String { "its \(part.rawValue) cannot be decoded: \(underlying)" }
+}

@@ -1,0 +1,69 @@
+import Logging
+import MillraceLogClient
+import MillracePrimitives
+import MillraceRecordFormat
+
+/// Fills a new task's stores from their changelogs, up to the last committed change (invariant 6).
+struct StoreRestorer {
+    let backend: any LogBackend
+    let applicationId: String
+    let logger: Logger
+
+    /// Reads the changelog of every logged store of the task; returns the number of records read.
+    func restore(_ task: StreamTask, shouldStop: () -> Bool) throws -> Int {
+        var stores: [TopicPartition: any TaskStore] = [:]
+        for store in task.context.stores.values where store.isLogged {
+            stores[TopicPartition("\(applicationId)-\(store.name)-changelog", task.id.partition)] = store
+        }
+        guard !stores.isEmpty else { return 0 }
+
+        var settings = ConsumerSettings()
+        settings.clientId = "\(applicationId)-restore"
+        settings.isolation = .readCommitted
+        settings.autoCommitInterval = nil
+        let consumer = try backend.connectConsumer(settings)
+        defer { consumer.close() }
+        let partitions = stores.keys.sorted()
+        try consumer.assign(partitions)
+        for (partition, offset) in try consumer.beginningOffsets(of: partitions) {
+            try consumer.seek(partition, to: offset)
+        }
+        let started = backend.time.monotonicNanoseconds
+        var restored = 0
+        while !shouldStop(), try !isComplete(consumer, partitions) {
+            for records in try consumer.poll(timeout: .milliseconds(20)) {
+                guard let store = stores[records.partition] else { continue }
+                try records.withEach { record in
+                    guard let key = record.key else { return }
+                    store.restore(key: key, value: record.value, timestamp: record.timestamp)
+                    restored += 1
+                }
+            }
+        }
+        if restored > 0 {
+            logger.info(
+                "restored the stores of a task",
+                metadata: [
+                    "task": "\(task.id)", "records": "\(restored)",
+                    "milliseconds": "\((backend.time.monotonicNanoseconds - started) / 1_000_000)",
+                ]
+            )
+        }
+        return restored
+    }
+
+    /// Whether everything decided was read and nothing is undecided: a transaction that is still open on a changelog
+    /// belongs to a former owner of the task, is about to be aborted, and hides what was committed after it began.
+    private func isComplete(
+        _ consumer: any ConsumerConnection,
+        _ partitions: [TopicPartition]
+    ) throws(ClientError) -> Bool {
+        let ends = try consumer.endOffsets(of: partitions)
+        let written = try consumer.writtenOffsets(of: partitions)
+        for partition in partitions {
+            let position = try consumer.position(of: partition)
+            if position < ends[partition] ?? 0 || ends[partition] != written[partition] { return false }
+        }
+        return true
+    }
+}

@@ -1,0 +1,166 @@
+import Logging
+import MillraceLogClient
+import MillracePrimitives
+import MillraceRecordFormat
+import MillraceTopology
+
+/// One partition of one sub-topology at work: its input queues, the operators composed for it, its stores.
+///
+/// Owned by one stream thread; when a task moves, the new owner makes another one and restores its stores.
+final class StreamTask {
+    let id: TaskId
+    let context: TaskContext
+    let queues: [PartitionQueue]
+    private let configuration: StreamsConfiguration
+    private let logger: Logger
+    private var committed: [TopicPartition: Int64] = [:]
+    private var deadLetters: DeadLetterQueue?
+    /// Records left out because they could not be decoded.
+    private(set) var skippedRecords = 0
+
+    init(
+        id: TaskId,
+        partitions: [TopicPartition],
+        plan: TopicRouting,
+        applicationId: String,
+        configuration: StreamsConfiguration,
+        outputs: any OutputProvider,
+        logger: Logger
+    ) throws(ClientError) {
+        self.id = id
+        self.configuration = configuration
+        var logger = logger
+        logger[metadataKey: "task"] = "\(id)"
+        self.logger = logger
+        let context = TaskContext(
+            taskId: id,
+            applicationId: applicationId,
+            cacheMaximumBytes: configuration.cacheMaximumBytes,
+            outputs: outputs
+        )
+        self.context = context
+        var drivers: [TopologyGraph.NodeId: SourceDriver] = [:]
+        queues = partitions.sorted().compactMap { partition in
+            guard let node = plan.sourceNode(of: partition.topic), let code = plan.topology.sources[node] else {
+                return nil
+            }
+            let driver = drivers[node] ?? code.makeDriver(context)
+            drivers[node] = driver
+            return PartitionQueue(partition: partition, driver: driver, record: context.record)
+        }
+        if case .deadLetter(let topic) = configuration.onUndecodableRecord {
+            deadLetters = DeadLetterQueue(output: try outputs.output(to: topic))
+        }
+        if let failure = context.compositionFailure { throw failure }
+    }
+
+    /// Processes up to about `maximumCount` records, the earliest of all queues first; returns how many.
+    func process(maximumCount: Int) throws -> Int {
+        context.record.pointee.processed = 0
+        guard var choice = try chooseQueue() else { return 0 }
+        while true {
+            let remaining = maximumCount - context.record.pointee.processed
+            guard remaining > 0 else { break }
+            do {
+                try choice.queue.process(until: choice.maximumTimestamp, maximumCount: remaining)
+            } catch let error as UndecodableRecord {
+                try handle(error, at: choice.queue)
+            } catch let error as RecordFormatError {
+                throw StreamsError.log(
+                    ClientError(.corruptRecord, "\(choice.queue.partition) near offset \(position(choice)): \(error)")
+                )
+            } catch let error as ClientError {
+                throw error
+            } catch {
+                throw StreamsError.processing(
+                    id,
+                    choice.queue.partition,
+                    offset: context.record.pointee.offset,
+                    underlying: error
+                )
+            }
+            guard let next = try chooseQueue() else { break }
+            choice = next
+        }
+        return context.record.pointee.processed
+    }
+
+    private func position(_ choice: QueueChoice) -> Int64 { choice.queue.position ?? -1 }
+
+    private struct QueueChoice {
+        var queue: PartitionQueue
+        /// Up to which timestamp the queue may run on before another one has an earlier record.
+        var maximumTimestamp: Int64
+    }
+
+    /// The queue with the smallest timestamp at its head; nil if none has a record, or one that is empty now is known to
+    /// have more in the log, which must be fetched before the order can be told.
+    private func chooseQueue() throws -> QueueChoice? {
+        if queues.count == 1 {
+            return queues[0].prepare() ? QueueChoice(queue: queues[0], maximumTimestamp: Int64.max) : nil
+        }
+        var best: (queue: PartitionQueue, timestamp: Int64)?
+        var second = Int64.max
+        for queue in queues {
+            guard queue.prepare() else {
+                if let position = queue.position, position < queue.knownEnd { return nil }
+                continue
+            }
+            let timestamp = try queue.headTimestamp()
+            if let current = best, timestamp >= current.timestamp {
+                second = min(second, timestamp)
+            } else {
+                second = min(second, best?.timestamp ?? Int64.max)
+                best = (queue, timestamp)
+            }
+        }
+        return best.map { QueueChoice(queue: $0.queue, maximumTimestamp: second) }
+    }
+
+    private func handle(_ error: UndecodableRecord, at queue: PartitionQueue) throws {
+        let offset = context.record.pointee.offset
+        switch configuration.onUndecodableRecord {
+        case .fail:
+            throw StreamsError.undecodableRecord(queue.partition, offset: offset, reason: error.description)
+        case .logAndContinue:
+            logger.warning(
+                "left out a record that cannot be decoded",
+                metadata: [
+                    "partition": "\(queue.partition)", "offset": "\(offset)", "reason": "\(error.description)",
+                ]
+            )
+        case .deadLetter:
+            try deadLetters?.append(context.record.pointee, from: queue.partition, because: error)
+        }
+        skippedRecords += 1
+    }
+
+    /// Passes on what stores held back, from the first operator to the last.
+    func flushStores() throws {
+        // Stores are made from the end of a topology to its beginning; what an upstream store passes on may still
+        // change a downstream one.
+        for store in context.storeOrder.reversed() { try store.flush() }
+    }
+
+    /// The positions that changed since the last commit.
+    var uncommittedPositions: [TopicPartition: CommittedOffset] {
+        var changed: [TopicPartition: CommittedOffset] = [:]
+        for queue in queues {
+            guard let position = queue.position, committed[queue.partition] != position else { continue }
+            changed[queue.partition] = CommittedOffset(offset: position, leaderEpoch: queue.leaderEpoch)
+        }
+        return changed
+    }
+
+    /// Remembers that positions are committed.
+    func didCommit(_ offsets: [TopicPartition: CommittedOffset]) {
+        for queue in queues {
+            if let offset = offsets[queue.partition] { committed[queue.partition] = offset.offset }
+        }
+    }
+
+    /// Remembers where the task begins.
+    func begin(at offsets: [TopicPartition: CommittedOffset]) {
+        for (partition, offset) in offsets { committed[partition] = offset.offset }
+    }
+}

@@ -1,0 +1,79 @@
+import MillraceLogClient
+
+/// What a streams application promises about each input record.
+public enum ProcessingGuarantee: String, Hashable, Sendable, CaseIterable {
+    /// Outputs, state changes and input positions become visible together, once. Kafka: `exactly_once_v2`.
+    case exactlyOnce
+    /// Every record is processed; after a crash some are processed again. Kafka: `at_least_once`.
+    case atLeastOnce
+    /// No record is processed twice; after a crash some are not processed at all.
+    case atMostOnce
+}
+
+/// What to do with a record that its serde cannot read.
+public enum UndecodableRecordPolicy: Hashable, Sendable {
+    /// Stop with an error that names topic, partition and offset.
+    case fail
+    /// Log it, count it, go on with the next.
+    case logAndContinue
+    /// Write it as it is to a topic, with headers saying where it came from and what was wrong, in the same transaction
+    /// as everything else; then go on. The header names are those of Kafka Streams (KIP-1034).
+    case deadLetter(topic: String)
+}
+
+/// What to do when an operator throws, or a thread meets an error that it cannot handle.
+public enum UncaughtErrorPolicy: Hashable, Sendable {
+    /// Drop what was not committed, and go on with a new thread from the last commit.
+    case replaceThread
+    /// Stop the application; `run()` throws the error.
+    case stop
+}
+
+/// How a streams application works. Plain values with Kafka Streams' defaults where they fit.
+public struct StreamsConfiguration: Sendable {
+    /// The promise. Kafka: `processing.guarantee` (whose default is at-least-once).
+    public var guarantee = ProcessingGuarantee.exactlyOnce
+    /// How many threads process. Kafka: `num.stream.threads`.
+    public var threads = 1
+    /// How often results are committed, and so how long they take to be seen. Kafka: `commit.interval.ms`.
+    public var commitInterval = Duration.milliseconds(100)
+    /// The bytes of updates that a thread may hold back so that only the last one of a key is passed on at a commit; 0
+    /// passes on every update. Kafka: `statestore.cache.max.bytes`.
+    public var cacheMaximumBytes = 10 << 20
+    /// How many records of a partition are fetched ahead. Kafka: `buffered.records.per.partition`.
+    public var bufferedRecordsPerPartition = 20_000
+    /// The longest wait for new records. Kafka: `poll.ms`.
+    public var pollInterval = Duration.milliseconds(100)
+    /// Where to begin in an input topic without a committed position. Kafka: `auto.offset.reset`.
+    public var offsetReset = OffsetReset.earliest
+    /// How long a transaction may stay open until the coordinator aborts it. Kafka: `transaction.timeout.ms`.
+    public var transactionTimeout = Duration.seconds(10)
+    /// A thread that does not come back to the log for this long loses its tasks. Kafka: `session.timeout.ms`.
+    public var sessionTimeout = Duration.seconds(45)
+    /// The size of output batches in bytes. Kafka: `batch.size`.
+    public var batchSize = 64 << 10
+    /// What happens to a record that cannot be decoded. Kafka: `deserialization.exception.handler`.
+    public var onUndecodableRecord = UndecodableRecordPolicy.fail
+    /// What happens when an operator throws. Kafka: the uncaught exception handler.
+    public var onUncaughtError = UncaughtErrorPolicy.stop
+
+    /// The defaults.
+    public init() {}
+
+    /// Throws if a setting makes no sense or two contradict each other.
+    public func validate() throws(StreamsError) {
+        func require(_ condition: Bool, _ message: String) throws(StreamsError) {
+            guard condition else { throw .invalidConfiguration(message) }
+        }
+        try require(threads >= 1, "threads must be 1 or more, not \(threads)")
+        try require(commitInterval > .zero, "commitInterval must be positive, not \(commitInterval)")
+        try require(cacheMaximumBytes >= 0, "cacheMaximumBytes must not be negative; 0 turns caching off")
+        try require(bufferedRecordsPerPartition >= 1, "bufferedRecordsPerPartition must be 1 or more")
+        try require(batchSize >= 1, "batchSize must be positive, not \(batchSize)")
+        try require(
+            guarantee != .exactlyOnce || commitInterval < transactionTimeout,
+            "commitInterval (\(commitInterval)) must be shorter than transactionTimeout (\(transactionTimeout)), or every "
+                + "transaction is aborted before it commits"
+        )
+    }
+}

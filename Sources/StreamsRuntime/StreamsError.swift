@@ -1,0 +1,44 @@
+import MillraceLogClient
+import MillracePrimitives
+import MillraceTopology
+
+/// Why a streams application stopped, or did not start.
+public enum StreamsError: Error, Sendable, CustomStringConvertible {
+    /// A setting makes no sense; the text says which.
+    case invalidConfiguration(String)
+    /// The topology does not fit the topics that there are.
+    case partitions(PartitionPlanError)
+    /// An internal topic exists with another number of partitions than the topology needs.
+    case internalTopicMismatch(topic: String, expected: Int32, actual: Int32)
+    /// A record could not be decoded, and the policy is to stop.
+    case undecodableRecord(TopicPartition, offset: Int64, reason: String)
+    /// An operator threw at a record.
+    case processing(TaskId, TopicPartition, offset: Int64, underlying: any Error)
+    /// The log refused something.
+    case log(ClientError)
+    /// The application was already started once; make another one.
+    case alreadyStarted
+
+    /// What happened, where, and what to do.
+    public var description: String {
+        switch self {
+        case .invalidConfiguration(let message):
+            "the configuration is invalid: \(message)"
+        case .partitions(let error):
+            error.description
+        case .internalTopicMismatch(let topic, let expected, let actual):
+            "the internal topic \(topic) has \(actual) partitions and the topology needs \(expected): the number of "
+                + "partitions of an input topic was changed, or the id belongs to another topology. Use a new application "
+                + "id, or delete the internal topics and start over"
+        case .undecodableRecord(let partition, let offset, let reason):
+            "the record at offset \(offset) of \(partition) cannot be decoded: \(reason). Fix the serde, or set "
+                + "onUndecodableRecord to .logAndContinue or .deadLetter(topic:)"
+        case .processing(let task, let partition, let offset, let underlying):
+            "task \(task) failed at offset \(offset) of \(partition): \(underlying)"
+        case .log(let error):
+            error.description
+        case .alreadyStarted:
+            "an application runs once; make another one to run it again"
+        }
+    }
+}

@@ -1,0 +1,35 @@
+import Synchronization
+
+/// How far an application has come; a snapshot.
+public struct StreamsProgress: Hashable, Sendable {
+    /// Records taken from source topics since the start, internal ones included.
+    public var recordsProcessed = 0
+    /// Records left out because they could not be decoded.
+    public var recordsSkipped = 0
+    /// Records read from changelogs to fill stores.
+    public var recordsRestored = 0
+    /// Commits since the start.
+    public var commits = 0
+    /// Tasks that are assigned now.
+    public var tasks = 0
+
+    /// Nothing yet.
+    public init() {}
+}
+
+/// One thread's share of the progress: written by the thread, once a batch, read by anyone.
+final class ThreadProgress: Sendable {
+    let recordsProcessed = Atomic<Int>(0)
+    let recordsSkipped = Atomic<Int>(0)
+    let recordsRestored = Atomic<Int>(0)
+    let commits = Atomic<Int>(0)
+    let tasks = Atomic<Int>(0)
+
+    func add(to progress: inout StreamsProgress) {
+        progress.recordsProcessed += recordsProcessed.load(ordering: .relaxed)
+        progress.recordsSkipped += recordsSkipped.load(ordering: .relaxed)
+        progress.recordsRestored += recordsRestored.load(ordering: .relaxed)
+        progress.commits += commits.load(ordering: .relaxed)
+        progress.tasks += tasks.load(ordering: .relaxed)
+    }
+}

@@ -1,0 +1,124 @@
+import MillraceLogClient
+import MillracePrimitives
+import MillraceTopology
+
+/// A task's number: its sub-topology, and the partition of that part's sources.
+public struct TaskId: Hashable, Sendable, Comparable, CustomStringConvertible {
+    /// The sub-topology.
+    public var subtopology: Int
+    /// The partition.
+    public var partition: Int32
+
+    /// Makes a task's number.
+    public init(subtopology: Int, partition: Int32) {
+        self.subtopology = subtopology
+        self.partition = partition
+    }
+
+    /// `subtopology_partition`, as Kafka Streams writes it.
+    public var description: String { "\(subtopology)_\(partition)" }
+
+    /// By sub-topology, then by partition.
+    public static func < (left: TaskId, right: TaskId) -> Bool {
+        (left.subtopology, left.partition) < (right.subtopology, right.partition)
+    }
+}
+
+/// What the code of one task is composed with: its stores, its outputs, the record under way.
+///
+/// Used by the task's thread alone.
+public final class TaskContext {
+    /// The task.
+    public let taskId: TaskId
+    /// The application's id, which internal topics are prefixed with.
+    public let applicationId: String
+    /// The record under way, behind a pointer so that the record loop pays for no exclusivity checks.
+    public let record: UnsafeMutablePointer<CurrentRecord>
+    /// The bytes of cached updates that a store may hold back until the next commit; 0 for none.
+    public let cacheMaximumBytes: Int
+
+    /// Why the task's code could not be composed, such as an output topic that does not exist; the first such reason.
+    private(set) var compositionFailure: ClientError?
+
+    private let outputs: any OutputProvider
+    private var composed: [ObjectIdentifier: AnyObject] = [:]
+    private(set) var stores: [String: any TaskStore] = [:]
+    /// In the order in which they were made: downstream first, because a composition begins at its end.
+    private(set) var storeOrder: [any TaskStore] = []
+
+    init(taskId: TaskId, applicationId: String, cacheMaximumBytes: Int, outputs: any OutputProvider) {
+        self.taskId = taskId
+        self.applicationId = applicationId
+        self.cacheMaximumBytes = cacheMaximumBytes
+        self.outputs = outputs
+        record = .allocate(capacity: 1)
+        record.initialize(to: CurrentRecord())
+    }
+
+    deinit {
+        record.deinitialize(count: 1)
+        record.deallocate()
+    }
+
+    /// Where the records for a topic go. If there is no such topic, the task does not start.
+    public func output(to topic: TopicReference) -> TopicOutput {
+        output(named: topic.resolved(applicationId: applicationId))
+    }
+
+    /// Where a store's changes go; nil if the store has no changelog.
+    public func changelog(of store: StoreDefinition) -> ChangelogOutput? {
+        guard store.isLogged else { return nil }
+        return ChangelogOutput(
+            output: output(named: "\(applicationId)-\(store.changelogTopic)"),
+            partition: taskId.partition
+        )
+    }
+
+    private func output(named topic: String) -> TopicOutput {
+        do throws(ClientError) {
+            return try outputs.output(to: topic)
+        } catch {
+            compositionFailure = compositionFailure ?? error
+            return TopicOutput.unavailable(topic, because: error)
+        }
+    }
+
+    /// The task's instance of a store, made when it is first asked for. All who ask for one name ask for one type.
+    public func store<Store: TaskStore>(named name: String, make: () throws -> Store) rethrows -> Store {
+        if let existing = stores[name] as? Store { return existing }
+        precondition(stores[name] == nil, "the store \(name) is used as two types")
+        let made = try make()
+        stores[name] = made
+        storeOrder.append(made)
+        return made
+    }
+
+    /// The one instance of some composed code in this task: what several operators pass records to is composed once.
+    public func composeOnce<Code: AnyObject>(_ key: AnyObject, _ make: () throws -> Code) rethrows -> Code {
+        if let existing = composed[ObjectIdentifier(key)] {
+            return unsafeDowncast(existing, to: Code.self)
+        }
+        let made = try make()
+        composed[ObjectIdentifier(key)] = made
+        return made
+    }
+}
+
+/// A state store as its task sees it: restored from a changelog before the first record, flushed before each commit.
+public protocol TaskStore: AnyObject {
+    /// The store's name.
+    var name: String { get }
+    /// Whether there is a changelog to restore from.
+    var isLogged: Bool { get }
+    /// Takes in one record of the changelog; a null value removes the key.
+    func restore(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?, timestamp: Int64)
+    /// Passes on what was held back: changes to the changelog, and results downstream.
+    func flush() throws
+    /// The bytes in memory.
+    var memoryBytes: Int { get }
+}
+
+/// Gives out the outputs of a thread.
+protocol OutputProvider: AnyObject {
+    func output(to topic: String) throws(ClientError) -> TopicOutput
+}

@@ -1,0 +1,177 @@
+import MillraceLogClient
+import MillracePrimitives
+import MillraceRecordFormat
+
+/// The open batches of one topic: records are encoded straight into them and sent when they are full.
+///
+/// Belongs to a stream thread; all of its tasks share it, since a thread has one producer.
+public final class TopicOutput {
+    /// The topic's full name.
+    public let topic: String
+    /// How many partitions the topic has.
+    public let partitionCount: Int32
+
+    private let partitions: [TopicPartition]
+    private let producer: any ProducerConnection
+    private let batchSize: Int
+    private let open: UnsafeMutablePointer<RecordBatchBuilder?>
+    /// The partition that records without a key go to until their batch is sent.
+    private var stickyPartition: Int32 = 0
+
+    init(topic: String, partitionCount: Int32, producer: any ProducerConnection, batchSize: Int) {
+        self.topic = topic
+        self.partitionCount = partitionCount
+        self.producer = producer
+        self.batchSize = batchSize
+        partitions = (0..<partitionCount).map { TopicPartition(topic, $0) }
+        open = .allocate(capacity: Int(partitionCount))
+        open.initialize(repeating: nil, count: Int(partitionCount))
+    }
+
+    /// Stands in for a topic that cannot be written, until the task that asked for it is given up.
+    static func unavailable(_ topic: String, because error: ClientError) -> TopicOutput {
+        TopicOutput(topic: topic, partitionCount: 0, producer: UnavailableProducer(error), batchSize: 0)
+    }
+
+    deinit {
+        open.deinitialize(count: Int(partitionCount))
+        open.deallocate()
+    }
+
+    /// Appends a record, to the partition of its key as Kafka's default partitioner chooses it.
+    public func append(
+        key: UnsafeRawBufferPointer?,
+        value: UnsafeRawBufferPointer?,
+        timestamp: Int64,
+        headers: UnsafeRawBufferPointer
+    ) throws {
+        let partition: Int32
+        if let key {
+            partition = partitionCount == 1 ? 0 : Hashes.partition(forKey: key, of: partitionCount)
+        } else {
+            partition = stickyPartition
+        }
+        try append(to: partition, key: key, value: value, timestamp: timestamp, headers: headers)
+    }
+
+    /// Appends a record to a partition.
+    public func append(
+        to partition: Int32,
+        key: UnsafeRawBufferPointer?,
+        value: UnsafeRawBufferPointer?,
+        timestamp: Int64,
+        headers: UnsafeRawBufferPointer
+    ) throws {
+        guard partition >= 0, partition < partitionCount else {
+            throw ClientError(
+                .unknownTopicOrPartition,
+                "topic \(topic) has \(partitionCount) partitions; there is no \(partition)"
+            )
+        }
+        let slot = open + Int(partition)
+        let batch: RecordBatchBuilder
+        if let existing = slot.pointee {
+            batch = existing
+        } else {
+            batch = RecordBatchBuilder(capacity: batchSize)
+            slot.pointee = batch
+        }
+        if batch.append(key: key, value: value, timestamp: timestamp, headers: headers) { return }
+        try send(batch, partition)
+        batch.append(key: key, value: value, timestamp: timestamp, headers: headers)
+    }
+
+    /// Sends every batch that holds a record.
+    func flush() throws(ClientError) {
+        for partition in 0..<partitionCount {
+            if let batch = open[Int(partition)], !batch.isEmpty { try send(batch, partition) }
+        }
+    }
+
+    /// Forgets the records that were not sent.
+    func discard() {
+        for partition in 0..<Int(partitionCount) { open[partition]?.reset() }
+    }
+
+    private func send(_ batch: RecordBatchBuilder, _ partition: Int32) throws(ClientError) {
+        try producer.send(batch, to: partitions[Int(partition)], onDelivery: nil)
+        batch.reset()
+        if partition == stickyPartition { stickyPartition = (stickyPartition + 1) % partitionCount }
+    }
+}
+
+/// One partition of a changelog topic.
+public struct ChangelogOutput {
+    let output: TopicOutput
+    let partition: Int32
+
+    /// Appends a change; a null value says that the key was removed.
+    public func append(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?, timestamp: Int64) throws {
+        try output.append(
+            to: partition,
+            key: key,
+            value: value,
+            timestamp: timestamp,
+            headers: UnsafeRawBufferPointer(start: nil, count: 0)
+        )
+    }
+}
+
+/// Everything that a stream thread writes, through one producer; a transactional one under exactly-once.
+final class RecordCollector: OutputProvider {
+    let producer: any ProducerConnection
+    private let guarantee: ProcessingGuarantee
+    private let batchSize: Int
+    private var outputs: [String: TopicOutput] = [:]
+    private var isInTransaction = false
+
+    init(producer: any ProducerConnection, guarantee: ProcessingGuarantee, batchSize: Int) {
+        self.producer = producer
+        self.guarantee = guarantee
+        self.batchSize = batchSize
+    }
+
+    func output(to topic: String) throws(ClientError) -> TopicOutput {
+        if let existing = outputs[topic] { return existing }
+        let output = TopicOutput(
+            topic: topic,
+            partitionCount: try producer.partitionCount(of: topic),
+            producer: producer,
+            batchSize: batchSize
+        )
+        outputs[topic] = output
+        return output
+    }
+
+    /// Opens the transaction that the next records belong to, if there is none; called before records are processed.
+    func begin() throws(ClientError) {
+        guard guarantee == .exactlyOnce, !isInTransaction else { return }
+        try producer.beginTransaction()
+        isInTransaction = true
+    }
+
+    /// Sends what is open and, under exactly-once, commits it together with the positions (invariant 1, atomic).
+    func commit(
+        _ offsets: [TopicPartition: CommittedOffset],
+        as membership: GroupMembership
+    ) throws(ClientError) {
+        for output in outputs.values { try output.flush() }
+        switch guarantee {
+        case .exactlyOnce:
+            try begin()
+            if !offsets.isEmpty { try producer.sendOffsets(offsets, for: membership) }
+            try producer.commitTransaction()
+            isInTransaction = false
+        case .atLeastOnce, .atMostOnce:
+            try producer.flush()
+        }
+    }
+
+    /// Drops what was not committed.
+    func abort() throws(ClientError) {
+        for output in outputs.values { output.discard() }
+        guard isInTransaction else { return }
+        isInTransaction = false
+        try producer.abortTransaction()
+    }
+}

@@ -1,0 +1,48 @@
+import MillracePrimitives
+import MillraceTopology
+
+/// Which source of a topology reads which topic of an application, and which task each partition belongs to.
+struct TopicRouting: Sendable {
+    let topology: Topology
+    /// The full names of all topics that the topology reads, upstream ones first.
+    let sourceTopics: [String]
+    private let nodes: [String: TopologyGraph.NodeId]
+    private let subtopologies: [String: Int]
+
+    init(topology: Topology, applicationId: String) {
+        self.topology = topology
+        var nodes: [String: TopologyGraph.NodeId] = [:]
+        var parts: [String: Int] = [:]
+        var order: [String] = []
+        for part in topology.graph.subtopologies() {
+            for id in part.nodes {
+                guard case .source(let topics) = topology.graph.nodes[id].kind else { continue }
+                for topic in topics {
+                    let name = topic.resolved(applicationId: applicationId)
+                    nodes[name] = id
+                    parts[name] = part.id
+                    order.append(name)
+                }
+            }
+        }
+        self.nodes = nodes
+        subtopologies = parts
+        // A node is added after those that its records come from, so the order of the nodes is one from upstream down.
+        sourceTopics = order.sorted { (nodes[$0] ?? 0) < (nodes[$1] ?? 0) }
+    }
+
+    func sourceNode(of topic: String) -> TopologyGraph.NodeId? { nodes[topic] }
+
+    func task(of partition: TopicPartition) -> TaskId? {
+        subtopologies[partition.topic].map { TaskId(subtopology: $0, partition: partition.partition) }
+    }
+
+    /// The tasks that these partitions make, each with its partitions.
+    func tasks(of partitions: [TopicPartition]) -> [TaskId: [TopicPartition]] {
+        var tasks: [TaskId: [TopicPartition]] = [:]
+        for partition in partitions {
+            if let id = task(of: partition) { tasks[id, default: []].append(partition) }
+        }
+        return tasks
+    }
+}

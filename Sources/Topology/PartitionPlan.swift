@@ -1,0 +1,111 @@
+/// How many partitions the topics of a topology have, and so how many tasks there are.
+public struct PartitionPlan: Sendable, Hashable {
+    /// The number of partitions of each topic that a sub-topology reads, by full name.
+    public var partitions: [String: Int32]
+    /// The number of tasks of each sub-topology.
+    public var taskCounts: [Int32]
+}
+
+/// Why a topology cannot run on the topics that there are.
+public enum PartitionPlanError: Error, Sendable, Hashable, CustomStringConvertible {
+    /// Topics that the topology reads do not exist.
+    case missingTopics([String])
+    /// Topics that are brought together have unlike numbers of partitions.
+    case unlikePartitionCounts(operator: String, counts: [String: Int32])
+    /// A repartition topic's number of partitions follows from itself.
+    case undeterminedPartitionCount(topic: String)
+
+    /// What is wrong and what to do.
+    public var description: String {
+        switch self {
+        case .missingTopics(let topics):
+            "the topology reads topics that do not exist: \(topics.joined(separator: ", ")); create them first"
+        case .unlikePartitionCounts(let name, let counts):
+            "\(name) brings together topics with unlike numbers of partitions: "
+                + counts.sorted { $0.key < $1.key }.map { "\($0.key) has \($0.value)" }.joined(separator: ", ")
+                + "; repartition one of them"
+        case .undeterminedPartitionCount(let topic):
+            "the number of partitions of \(topic) follows from itself; give repartition(partitions:) a number"
+        }
+    }
+}
+
+extension TopologyGraph {
+    /// Finds the number of partitions of every source and repartition topic.
+    ///
+    /// A repartition topic has as many as the topic with the most among the sources before it, unless the user chose.
+    ///
+    /// - Parameters:
+    ///   - applicationId: the prefix of internal topics.
+    ///   - existing: asks for the number of partitions of a topic of the user's; nil if there is no such topic.
+    public func partitionPlan<Failure: Error>(
+        applicationId: String,
+        existing: (String) throws(Failure) -> Int32?
+    ) throws -> PartitionPlan {
+        var counts: [TopicReference: Int32] = [:]
+        var missing: [String] = []
+        var undetermined: [TopicReference] = []
+        for case .source(let topics) in nodes.map(\.kind) {
+            for topic in topics {
+                switch topic {
+                case .external(let name):
+                    if let count = try existing(name) { counts[topic] = count } else { missing.append(name) }
+                case .repartition(_, .some(let count)): counts[topic] = count
+                case .repartition(_, nil): undetermined.append(topic)
+                }
+            }
+        }
+        guard missing.isEmpty else { throw PartitionPlanError.missingTopics(missing.sorted()) }
+        while !undetermined.isEmpty {
+            let before = undetermined.count
+            undetermined.removeAll { topic in
+                guard let count = derivedCount(of: topic, from: counts) else { return false }
+                counts[topic] = count
+                return true
+            }
+            if undetermined.count == before {
+                throw PartitionPlanError.undeterminedPartitionCount(topic: undetermined[0].name)
+            }
+        }
+        try checkCopartitioning(counts, applicationId: applicationId)
+        let taskCounts = subtopologies().map { part in part.sourceTopics.compactMap { counts[$0] }.max() ?? 0 }
+        return PartitionPlan(
+            partitions: Dictionary(
+                uniqueKeysWithValues: counts.map { ($0.key.resolved(applicationId: applicationId), $0.value) }
+            ),
+            taskCounts: taskCounts
+        )
+    }
+
+    private func derivedCount(of topic: TopicReference, from counts: [TopicReference: Int32]) -> Int32? {
+        var largest: Int32?
+        for node in nodes where node.kind == .sink(topic) {
+            for source in sources(upstreamOf: node.id) {
+                guard case .source(let topics) = nodes[source].kind else { continue }
+                for upstream in topics {
+                    guard let count = counts[upstream] else { return nil }
+                    largest = max(largest ?? 0, count)
+                }
+            }
+        }
+        return largest
+    }
+
+    private func checkCopartitioning(_ counts: [TopicReference: Int32], applicationId: String) throws {
+        for requirement in copartitioned {
+            var involved: [String: Int32] = [:]
+            for parent in requirement.parents {
+                for source in sources(upstreamOf: parent) {
+                    guard case .source(let topics) = nodes[source].kind else { continue }
+                    for topic in topics { involved[topic.resolved(applicationId: applicationId)] = counts[topic] }
+                }
+            }
+            if Set(involved.values).count > 1 {
+                throw PartitionPlanError.unlikePartitionCounts(
+                    operator: nodes[requirement.operatorId].name,
+                    counts: involved
+                )
+            }
+        }
+    }
+}

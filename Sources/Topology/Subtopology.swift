@@ -1,0 +1,87 @@
+/// A part of a topology that is connected by records passed on directly or by shared stores; parts are joined to each
+/// other by topics only. Each partition of a part's sources is one task.
+public struct Subtopology: Sendable, Hashable {
+    /// The part's number, in the order of its first operator.
+    public var id: Int
+    /// Its operators, in the order in which they were added.
+    public var nodes: [TopologyGraph.NodeId]
+    /// The topics that it reads.
+    public var sourceTopics: [TopicReference]
+    /// The topics that it writes.
+    public var sinkTopics: [TopicReference]
+    /// Its stores, sorted by name.
+    public var stores: [String]
+}
+
+extension TopologyGraph {
+    /// The parts of the topology.
+    public func subtopologies() -> [Subtopology] {
+        var part = Array(nodes.indices)
+        func root(_ node: NodeId) -> NodeId {
+            var node = node
+            while part[node] != node { node = part[node] }
+            return node
+        }
+        func join(_ left: NodeId, _ right: NodeId) {
+            let (first, second) = (root(left), root(right))
+            // The smaller number leads, so that parts are numbered by their first operator.
+            part[max(first, second)] = min(first, second)
+        }
+        var firstUser: [String: NodeId] = [:]
+        for node in nodes {
+            for parent in node.parents { join(parent, node.id) }
+            for store in node.stores {
+                if let user = firstUser[store] { join(user, node.id) } else { firstUser[store] = node.id }
+            }
+        }
+        let groups = Dictionary(grouping: nodes.indices, by: root)
+        return groups.keys.sorted().enumerated().map { number, leader in
+            let members = (groups[leader] ?? []).sorted()
+            var sources: [TopicReference] = []
+            var sinks: [TopicReference] = []
+            var stores: Set<String> = []
+            for id in members {
+                switch nodes[id].kind {
+                case .source(let topics): sources += topics
+                case .sink(let topic): if !sinks.contains(topic) { sinks.append(topic) }
+                case .processor: break
+                }
+                stores.formUnion(nodes[id].stores)
+            }
+            return Subtopology(
+                id: number,
+                nodes: members,
+                sourceTopics: sources,
+                sinkTopics: sinks,
+                stores: stores.sorted()
+            )
+        }
+    }
+
+    /// Everything that is wrong with the topology.
+    public func check() -> [TopologyMistake] {
+        var found = mistakes
+        var readers: [TopicReference: NodeId] = [:]
+        var hasSource = false
+        for node in nodes {
+            if case .source(let topics) = node.kind {
+                hasSource = true
+                if topics.isEmpty { found.append(.sourceWithoutTopics(operator: node.name)) }
+                for topic in topics {
+                    if readers[topic] != nil {
+                        found.append(.topicReadTwice(operator: node.name, topic: topic.name))
+                    }
+                    readers[topic] = node.id
+                    if case .repartition(_, .some(let count)) = topic, count < 1 {
+                        found.append(.invalidPartitionCount(operator: node.name, count: count))
+                    }
+                }
+            }
+            for store in node.stores where stores[store] == nil {
+                found.append(.unknownStore(operator: node.name, store: store))
+            }
+        }
+        if !hasSource { found.insert(.noSources, at: 0) }
+        return found
+    }
+}

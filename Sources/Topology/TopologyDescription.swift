@@ -1,0 +1,33 @@
+extension TopologyGraph {
+    /// The topology in words, in the layout of Kafka Streams' `Topology#describe`: the sub-topologies with their
+    /// operators, each with its stores and topics and where its records go (`-->`) and come from (`<--`).
+    public func describe() -> String {
+        var lines = ["Topologies:"]
+        for part in subtopologies() {
+            lines.append("   Sub-topology: \(part.id)")
+            for id in part.nodes {
+                let node = nodes[id]
+                lines.append("    " + title(of: node))
+                lines.append("      --> \(list(node.children))")
+                if !node.parents.isEmpty { lines.append("      <-- \(list(node.parents))") }
+            }
+            lines.append("")
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    private func title(of node: Node) -> String {
+        switch node.kind {
+        case .source(let topics):
+            "Source: \(node.name) (topics: [\(topics.map(\.name).joined(separator: ", "))])"
+        case .processor:
+            "Processor: \(node.name) (stores: [\(node.stores.joined(separator: ", "))])"
+        case .sink(let topic):
+            "Sink: \(node.name) (topic: \(topic.name))"
+        }
+    }
+
+    private func list(_ ids: [NodeId]) -> String {
+        ids.isEmpty ? "none" : ids.map { nodes[$0].name }.joined(separator: ", ")
+    }
+}

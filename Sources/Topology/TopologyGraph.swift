@@ -1,0 +1,215 @@
+/// The operators of a topology and how records flow between them: an ordinary graph, made for naming, checking and
+/// describing. The code of the operators is kept elsewhere and composed once per task.
+///
+/// Built by one thread, then only read.
+public struct TopologyGraph: Sendable, Hashable {
+    /// An operator's number; operators are numbered in the order in which they were added.
+    public typealias NodeId = Int
+
+    /// What an operator is.
+    public enum Kind: Sendable, Hashable {
+        /// Reads topics.
+        case source([TopicReference])
+        /// Does something with each record; the text is its name in the DSL, such as `mapValues`.
+        case processor(String)
+        /// Writes a topic.
+        case sink(TopicReference)
+    }
+
+    /// One operator.
+    public struct Node: Sendable, Hashable {
+        /// Its number.
+        public var id: NodeId
+        /// Its name, unique in the topology.
+        public var name: String
+        /// What it is.
+        public var kind: Kind
+        /// Where its records come from.
+        public var parents: [NodeId]
+        /// Where its records go.
+        public var children: [NodeId] = []
+        /// The state stores that it uses, by name.
+        public var stores: [String] = []
+    }
+
+    /// All operators; a node's id is its index.
+    public private(set) var nodes: [Node] = []
+    /// All state stores by name.
+    public private(set) var stores: [String: StoreDefinition] = [:]
+    /// Topics that must have the same number of partitions, each group with the operator that asks for it.
+    public private(set) var copartitioned: [CopartitionRequirement] = []
+    /// The mistakes found so far.
+    public private(set) var mistakes: [TopologyMistake] = []
+
+    /// Makes an empty graph.
+    public init() {}
+
+    /// Adds an operator after others.
+    ///
+    /// - Parameters:
+    ///   - name: the name that the user gave; nil derives one from the parent and the operation, so that adding an
+    ///     unrelated operator changes no other's name.
+    public mutating func add(
+        _ kind: Kind,
+        name: String? = nil,
+        after parents: [NodeId] = [],
+        stores storeNames: [String] = []
+    ) -> NodeId {
+        let id = nodes.count
+        let chosen: String
+        if let name {
+            chosen = name
+            if let problem = NameRule.problem(with: name) {
+                mistakes.append(.invalidName(operator: name, name: name, problem: problem))
+            }
+            if nodes.contains(where: { $0.name == name }) { mistakes.append(.duplicateName(operator: name)) }
+        } else {
+            chosen = unusedName(derivedName(kind, after: parents))
+        }
+        nodes.append(Node(id: id, name: chosen, kind: kind, parents: parents, stores: storeNames))
+        for parent in parents { nodes[parent].children.append(id) }
+        for topic in topics(of: kind) {
+            if case .external(let topicName) = topic, let problem = NameRule.problem(with: topicName) {
+                mistakes.append(.invalidTopicName(operator: chosen, topic: topicName, problem: problem))
+            }
+        }
+        return id
+    }
+
+    /// Adds a state store, to be used by the operators that name it.
+    public mutating func add(_ store: StoreDefinition, usedBy node: NodeId) {
+        if let problem = NameRule.problem(with: store.name) {
+            mistakes.append(.invalidStoreName(operator: nodes[node].name, store: store.name, problem: problem))
+        }
+        if stores[store.name] != nil {
+            mistakes.append(.duplicateStore(operator: nodes[node].name, store: store.name))
+            return
+        }
+        stores[store.name] = store
+        nodes[node].stores.append(store.name)
+    }
+
+    /// Lets another operator use a store.
+    public mutating func connect(_ node: NodeId, to store: String) {
+        nodes[node].stores.append(store)
+    }
+
+    /// Remembers that the sources upstream of these operators must have the same number of partitions.
+    public mutating func requireCopartitioning(of parents: [NodeId], for node: NodeId) {
+        copartitioned.append(CopartitionRequirement(operatorId: node, parents: parents))
+    }
+
+    /// Remembers a mistake of the user; all of them are reported together.
+    public mutating func report(_ mistake: TopologyMistake) {
+        mistakes.append(mistake)
+    }
+
+    /// A name that no operator has yet: the given one, or with a number after it.
+    public func unusedName(_ name: String) -> String {
+        guard nodes.contains(where: { $0.name == name }) else { return name }
+        var number = 2
+        while nodes.contains(where: { $0.name == "\(name)-\(number)" }) { number += 1 }
+        return "\(name)-\(number)"
+    }
+
+    private func derivedName(_ kind: Kind, after parents: [NodeId]) -> String {
+        let base = parents.first.map { nodes[$0].name }
+        switch kind {
+        case .source(let topics): return topics.map(\.name).joined(separator: "-")
+        case .processor(let operation): return base.map { "\($0)-\(operation)" } ?? operation
+        case .sink(let topic): return base.map { "\($0)-to-\(topic.name)" } ?? topic.name
+        }
+    }
+
+    private func topics(of kind: Kind) -> [TopicReference] {
+        switch kind {
+        case .source(let topics): topics
+        case .processor: []
+        case .sink(let topic): [topic]
+        }
+    }
+
+    /// The sources that a node's records come from, itself included.
+    public func sources(upstreamOf node: NodeId) -> [NodeId] {
+        var found: Set<NodeId> = []
+        var pending = [node]
+        var seen: Set<NodeId> = []
+        while let id = pending.popLast() {
+            guard seen.insert(id).inserted else { continue }
+            if case .source = nodes[id].kind { found.insert(id) }
+            pending += nodes[id].parents
+        }
+        return found.sorted()
+    }
+}
+
+/// A topic as a topology names it.
+public enum TopicReference: Sendable, Hashable, Comparable {
+    /// A topic of the user's.
+    case external(String)
+    /// A topic that the topology makes to bring records of one key together; `partitions` is the user's choice, nil for
+    /// as many as the sources before it have.
+    case repartition(String, partitions: Int32?)
+
+    /// The name without the application's prefix.
+    public var name: String {
+        switch self {
+        case .external(let name): name
+        case .repartition(let name, _): "\(name)-repartition"
+        }
+    }
+
+    /// Whether the topology owns the topic.
+    public var isInternal: Bool {
+        switch self {
+        case .external: false
+        case .repartition: true
+        }
+    }
+
+    /// The topic's full name for an application: internal topics have its id before them.
+    public func resolved(applicationId: String) -> String {
+        isInternal ? "\(applicationId)-\(name)" : name
+    }
+
+    /// By name.
+    public static func < (left: TopicReference, right: TopicReference) -> Bool {
+        left.name < right.name
+    }
+}
+
+/// A state store as a topology declares it.
+public struct StoreDefinition: Sendable, Hashable {
+    /// The name, unique in the topology.
+    public var name: String
+    /// Whether changes are written to a changelog topic, from which the store is restored.
+    public var isLogged: Bool
+    /// Whether updates are held back until the commit, and only the last one of a key is passed on.
+    public var isCached: Bool
+    /// Further settings of the changelog topic, by Kafka's names.
+    public var changelogConfiguration: [String: String]
+
+    /// Declares a store.
+    public init(
+        name: String,
+        isLogged: Bool = true,
+        isCached: Bool = true,
+        changelogConfiguration: [String: String] = [:]
+    ) {
+        self.name = name
+        self.isLogged = isLogged
+        self.isCached = isCached
+        self.changelogConfiguration = changelogConfiguration
+    }
+
+    /// The changelog topic's name without the application's prefix.
+    public var changelogTopic: String { "\(name)-changelog" }
+}
+
+/// Operators whose sources must have equally many partitions.
+public struct CopartitionRequirement: Sendable, Hashable {
+    /// The operator that brings the streams together.
+    public var operatorId: TopologyGraph.NodeId
+    /// The streams.
+    public var parents: [TopologyGraph.NodeId]
+}

@@ -1,0 +1,102 @@
+/// A user's mistake in a topology, with the operator in which it was made.
+public enum TopologyMistake: Error, Sendable, Hashable, CustomStringConvertible {
+    /// The topology reads nothing.
+    case noSources
+    /// A source names no topic.
+    case sourceWithoutTopics(operator: String)
+    /// Two operators were given the same name.
+    case duplicateName(operator: String)
+    /// An operator's name has a character that names cannot have, or is too long.
+    case invalidName(operator: String, name: String, problem: String)
+    /// A topic's name is not one that Kafka allows.
+    case invalidTopicName(operator: String, topic: String, problem: String)
+    /// A store's name is not one that a topic can be named after.
+    case invalidStoreName(operator: String, store: String, problem: String)
+    /// Two operators declare a store of the same name.
+    case duplicateStore(operator: String, store: String)
+    /// An operator asks for a store that is not there.
+    case unknownStore(operator: String, store: String)
+    /// The operator must write or read keys or values and has no serde for them.
+    case missingSerde(operator: String, of: String)
+    /// A topic is read by two sources, which would each need every record.
+    case topicReadTwice(operator: String, topic: String)
+    /// A number of partitions that is not positive.
+    case invalidPartitionCount(operator: String, count: Int32)
+    /// `split()` without any branch.
+    case splitWithoutBranches(operator: String)
+    /// Two branches of one split have the same name.
+    case duplicateBranch(operator: String, branch: String)
+
+    /// What is wrong and what to do.
+    public var description: String {
+        switch self {
+        case .noSources:
+            "the topology reads no topic: begin with stream(_:keys:values:) or table(_:keys:values:)"
+        case .sourceWithoutTopics(let name):
+            "\(name): a source needs at least one topic"
+        case .duplicateName(let name):
+            "\(name): another operator has this name already; give one of them another"
+        case .invalidName(let name, let given, let problem):
+            "\(name): \"\(given)\" cannot be an operator's name: \(problem)"
+        case .invalidTopicName(let name, let topic, let problem):
+            "\(name): \"\(topic)\" cannot be a topic's name: \(problem)"
+        case .invalidStoreName(let name, let store, let problem):
+            "\(name): \"\(store)\" cannot be a store's name: \(problem)"
+        case .duplicateStore(let name, let store):
+            "\(name): the store \"\(store)\" is declared by another operator already; name one of them differently"
+        case .unknownStore(let name, let store):
+            "\(name): there is no store \"\(store)\"; declare it with an operator or addStateStore first"
+        case .missingSerde(let name, let what):
+            "\(name): it must write \(what) and does not know how; pass the \(what): argument a serde"
+        case .topicReadTwice(let name, let topic):
+            "\(name): the topic \"\(topic)\" is read by another source already; use that stream twice instead"
+        case .invalidPartitionCount(let name, let count):
+            "\(name): \(count) is not a number of partitions; it must be 1 or more"
+        case .splitWithoutBranches(let name):
+            "\(name): a split needs at least one branch"
+        case .duplicateBranch(let name, let branch):
+            "\(name): two branches are named \"\(branch)\""
+        }
+    }
+}
+
+/// All the mistakes that were found in a topology.
+public struct TopologyError: Error, Sendable, Hashable, CustomStringConvertible {
+    /// The mistakes, in the order in which their operators were added; at least one.
+    public var mistakes: [TopologyMistake]
+
+    /// Collects mistakes.
+    public init(_ mistakes: [TopologyMistake]) {
+        self.mistakes = mistakes
+    }
+
+    /// One line a mistake.
+    public var description: String {
+        "the topology has \(mistakes.count == 1 ? "a mistake" : "\(mistakes.count) mistakes"):\n"
+            + mistakes.map { "  - \($0)" }.joined(separator: "\n")
+    }
+}
+
+/// What names of topics, stores and operators may be made of: Kafka's rule for topics.
+public enum NameRule {
+    /// The longest name.
+    public static let maximumLength = 249
+
+    /// What is wrong with a name; nil if it is fine.
+    public static func problem(with name: String) -> String? {
+        if name.isEmpty { return "it is empty" }
+        if name == "." || name == ".." { return "it stands for a directory" }
+        if name.utf8.count > maximumLength {
+            return "it has \(name.utf8.count) characters, \(maximumLength) are allowed"
+        }
+        let isAllowed: (UInt8) -> Bool = { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
+                true
+            default: false
+            }
+        }
+        return name.utf8.allSatisfy(isAllowed) ? nil : "only letters, digits, '.', '_' and '-' are allowed"
+    }
+}
