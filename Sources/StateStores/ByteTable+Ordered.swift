@@ -1,0 +1,125 @@
+/// Access in the order of keys: by unsigned bytes, a prefix before what it begins, as Kafka's stores order them.
+///
+/// The order is built by the first ordered access (a sort) and then kept up to date by each key that is added or removed
+/// (a binary search). After as many such changes without an ordered access as there are keys, it is dropped, so that a
+/// store that is read in order once does not pay for it for ever. Overwriting a value never touches it.
+extension ByteTable {
+    /// Every key.
+    package func all(descending: Bool = false) -> EntrySnapshot {
+        range(from: nil, through: nil, descending: descending)
+    }
+
+    /// The keys from `first` to `last`, both included as in Kafka's `range`; nil for an open end.
+    package func range(
+        from first: UnsafeRawBufferPointer?,
+        through last: UnsafeRawBufferPointer?,
+        descending: Bool = false
+    ) -> EntrySnapshot {
+        snapshot(
+            from: position(from: first),
+            until: { key in last.map { RawBytes.compare(key, $0) > 0 } ?? false },
+            descending: descending
+        )
+    }
+
+    /// The keys from `first` up to `end`, which is not included; nil for an open end.
+    package func range(
+        from first: UnsafeRawBufferPointer?,
+        to end: UnsafeRawBufferPointer?,
+        descending: Bool = false
+    ) -> EntrySnapshot {
+        snapshot(
+            from: position(from: first),
+            until: { key in end.map { RawBytes.compare(key, $0) >= 0 } ?? false },
+            descending: descending
+        )
+    }
+
+    /// The keys that begin with `prefix`.
+    package func prefix(_ prefix: UnsafeRawBufferPointer, descending: Bool = false) -> EntrySnapshot {
+        snapshot(
+            from: position(from: prefix),
+            until: { key in
+                key.count < prefix.count
+                    || RawBytes.compare(UnsafeRawBufferPointer(rebasing: key[..<prefix.count]), prefix) != 0
+            },
+            descending: descending
+        )
+    }
+
+    private func position(from first: UnsafeRawBufferPointer?) -> (chunk: Int, index: Int) {
+        ensureOrder()
+        guard let first else { return (0, 0) }
+        return position(of: first)
+    }
+
+    private func snapshot(
+        from start: (chunk: Int, index: Int),
+        until isPast: (UnsafeRawBufferPointer) -> Bool,
+        descending: Bool
+    ) -> EntrySnapshot {
+        // The end is found by search as well, so that only what is returned is walked.
+        let end = orderedKeys.firstPosition { item in !isPast(key(at: Int(item.entry))) }
+        var handles: [UInt64] = []
+        var chunk = start.chunk
+        while chunk < orderedKeys.chunks.count && chunk <= end.chunk {
+            let items = orderedKeys.chunks[chunk]
+            let low = chunk == start.chunk ? start.index : 0
+            let high = chunk == end.chunk ? end.index : items.count
+            if low < high {
+                for item in items[low..<high] {
+                    let generation = state.pointee.header(Int(item.entry)).pointee.generation
+                    handles.append(UInt64(generation) << 32 | UInt64(item.entry))
+                }
+            }
+            chunk += 1
+        }
+        if descending { handles.reverse() }
+        return EntrySnapshot(table: self, handles: handles)
+    }
+
+    private func position(of key: UnsafeRawBufferPointer) -> (chunk: Int, index: Int) {
+        let prefix = RawBytes.orderingPrefix(key)
+        return orderedKeys.firstPosition { item in
+            if item.prefix != prefix { return item.prefix < prefix }
+            return RawBytes.precedes(self.key(at: Int(item.entry)), key)
+        }
+    }
+
+    private func ensureOrder() {
+        orderChangesSinceAccess = 0
+        if state.pointee.keepsOrder { return }
+        var items: [OrderedKeys.Item] = []
+        items.reserveCapacity(count)
+        forEach { entry in items.append(orderedItem(entry)) }
+        orderedKeys = OrderedKeys(items) { left, right in
+            if left.prefix != right.prefix { return left.prefix < right.prefix }
+            return RawBytes.precedes(key(at: Int(left.entry)), key(at: Int(right.entry)))
+        }
+        state.pointee.keepsOrder = true
+    }
+
+    private func orderedItem(_ entry: Int) -> OrderedKeys.Item {
+        OrderedKeys.Item(prefix: RawBytes.orderingPrefix(key(at: entry)), entry: UInt32(truncatingIfNeeded: entry))
+    }
+
+    /// Called when a key gets its first value, while the order is kept.
+    func orderedKeysGained(_ entry: Int) {
+        if dropsOrder() { return }
+        orderedKeys.insert(orderedItem(entry), at: position(of: key(at: entry)))
+    }
+
+    /// Called before a key loses its value, while the order is kept.
+    func orderedKeysLose(_ entry: Int) {
+        if dropsOrder() { return }
+        orderedKeys.remove(at: position(of: key(at: entry)))
+    }
+
+    private func dropsOrder() -> Bool {
+        orderChangesSinceAccess += 1
+        if orderChangesSinceAccess <= max(1024, orderedKeys.count) { return false }
+        orderedKeys = OrderedKeys()
+        state.pointee.keepsOrder = false
+        return true
+    }
+}
