@@ -149,6 +149,7 @@ extension ByteTable {
     }
 
     /// Removes an entry. With a first-touch log its key stays, without a value, until the log forgets it.
+    @usableFromInline
     package func remove(at entry: Int) {
         let header = state.pointee.header(entry)
         precondition(header.pointee.valueCount != EntryHeader.free, "a handle is good until its key is removed")

@@ -23,6 +23,7 @@ import MillracePrimitives
 /// arena.
 ///
 /// Owned by one stream thread, therefore not `Sendable`.
+@usableFromInline
 package final class ByteTable {
     /// What the table remembers about writes, in the first-touch log.
     @usableFromInline

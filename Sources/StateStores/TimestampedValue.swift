@@ -1,5 +1,6 @@
 /// The layout of a value with a timestamp, as Kafka Streams' timestamped stores keep it (KIP-258): the timestamp in
 /// milliseconds, eight bytes, big-endian, followed by the value.
+@usableFromInline
 package enum TimestampedValue {
     /// The bytes that come before the value.
     @inlinable package static var headCount: Int { 8 }
