@@ -24,6 +24,8 @@ public enum TopologyMistake: Error, Sendable, Hashable, CustomStringConvertible 
     case invalidPartitionCount(operator: String, count: Int32)
     /// `split()` without any branch.
     case splitWithoutBranches(operator: String)
+    /// A split has no branch of this name.
+    case unknownBranch(operator: String, branch: String, known: [String])
     /// Two branches of one split have the same name.
     case duplicateBranch(operator: String, branch: String)
 
@@ -54,6 +56,8 @@ public enum TopologyMistake: Error, Sendable, Hashable, CustomStringConvertible 
             "\(name): \(count) is not a number of partitions; it must be 1 or more"
         case .splitWithoutBranches(let name):
             "\(name): a split needs at least one branch"
+        case .unknownBranch(let name, let branch, let known):
+            "\(name): there is no branch \"\(branch)\"; there are: \(known.joined(separator: ", "))"
         case .duplicateBranch(let name, let branch):
             "\(name): two branches are named \"\(branch)\""
         }

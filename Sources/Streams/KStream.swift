@@ -1,0 +1,119 @@
+import MillracePrimitives
+import MillraceRecordFormat
+import MillraceStreamsRuntime
+import MillraceTopology
+
+/// A stream of records, each a fact of its own: what Kafka Streams calls `KStream`.
+///
+/// A description, not a sequence: operators add to the topology, and their functions run once the topology does, on the
+/// stream threads; therefore they must be `@Sendable`, and may throw.
+public struct KStream<Key, Value> {
+    @usableFromInline let assembly: TopologyAssembly
+    @usableFromInline let node: TopologyGraph.NodeId
+    @usableFromInline let port: Port<Key, Value>
+    /// How keys are written, as far as it is known.
+    @usableFromInline let keys: Serde<Key>?
+    /// How values are written, as far as it is known.
+    @usableFromInline let values: Serde<Value>?
+    /// Whether records may lie in another partition than their key asks for.
+    @usableFromInline let isRekeyed: Bool
+
+    @usableFromInline
+    init(
+        assembly: TopologyAssembly,
+        node: TopologyGraph.NodeId,
+        keys: Serde<Key>?,
+        values: Serde<Value>?,
+        isRekeyed: Bool
+    ) {
+        self.assembly = assembly
+        self.node = node
+        port = Port()
+        self.keys = keys
+        self.values = values
+        self.isRekeyed = isRekeyed
+    }
+
+    /// A stream that begins at topics.
+    @inlinable
+    init(
+        source topics: [TopicReference],
+        named name: String?,
+        after parents: [TopologyGraph.NodeId] = [],
+        in assembly: TopologyAssembly,
+        keys: Serde<Key>,
+        values: Serde<Value>
+    ) {
+        let node = assembly.graph.add(.source(topics), name: name)
+        self.init(assembly: assembly, node: node, keys: keys, values: values, isRekeyed: false)
+        let port = self.port
+        assembly.setCode(
+            SourceCode { context in
+                KStream.driver(context, keys: keys, values: values, next: port.compose(context))
+            },
+            of: node
+        )
+    }
+
+    /// An operator that passes on records of the same type.
+    @inlinable
+    func child(_ operation: String, _ name: String?) -> KStream<Key, Value> {
+        KStream(
+            assembly: assembly,
+            node: assembly.add(operation, named: name, after: [node]),
+            keys: keys,
+            values: values,
+            isRekeyed: isRekeyed
+        )
+    }
+
+    /// The record loop of a source.
+    @inlinable
+    static func driver(
+        _ context: TaskContext,
+        keys: Serde<Key>,
+        values: Serde<Value>,
+        next: Out<Key, Value>
+    ) -> SourceDriver {
+        let record = context.record
+        let noHeaders = UnsafeRawBufferPointer(start: nil, count: 0)
+        return SourceDriver { position, limits in
+            var cursor = position.pointee
+            var processed = 0
+            defer {
+                position.pointee = cursor
+                record.pointee.processed += processed
+            }
+            while processed < limits.maximumCount {
+                let before = cursor
+                guard let view = try cursor.next() else { return }
+                if view.offset < limits.startOffset { continue }
+                if view.timestamp > limits.maximumTimestamp {
+                    cursor = before
+                    return
+                }
+                record.pointee.offset = view.offset
+                record.pointee.timestamp = view.timestamp
+                record.pointee.headers = view.hasHeaders ? view.headers : noHeaders
+                let key: Key
+                let value: Value
+                do {
+                    key = try keys.read(view.key)
+                } catch {
+                    record.pointee.key = view.key
+                    record.pointee.value = view.value
+                    throw UndecodableRecord(.key, error)
+                }
+                do {
+                    value = try values.read(view.value)
+                } catch {
+                    record.pointee.key = view.key
+                    record.pointee.value = view.value
+                    throw UndecodableRecord(.value, error)
+                }
+                processed &+= 1
+                try next.push(key, value, view.timestamp)
+            }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+import MillracePrimitives
+import MillraceStateStores
+import MillraceStreamsRuntime
+import MillraceTopology
+
+/// A task's key-value store with a timestamp for each value, typed: bytes in a `ByteTable`, changes to the changelog,
+/// updates downstream, at once or (with caching) at the flush.
+///
+/// Owned by the task's thread. A store's contents follow from its committed changelog (invariant 6): what is not
+/// committed goes with the task when a transaction aborts, and the next owner restores.
+@usableFromInline
+final class KeyValueState<Key, Value>: TaskStore {
+    @usableFromInline let name: String
+    @usableFromInline let isLogged: Bool
+    @usableFromInline let isCached: Bool
+    @usableFromInline let table: ByteTable
+    @usableFromInline let changelog: ChangelogOutput?
+    @usableFromInline let keys: Serde<Key>
+    @usableFromInline let values: Serde<Value>
+    @usableFromInline let next: Out<Key, Change<Value>>
+    @usableFromInline let scratch = Scratch()
+
+    @usableFromInline
+    init(
+        _ definition: StoreDefinition,
+        in context: TaskContext,
+        keys: Serde<Key>,
+        values: Serde<Value>,
+        next: Out<Key, Change<Value>>
+    ) {
+        name = definition.name
+        isLogged = definition.isLogged
+        isCached = definition.isCached && context.cacheMaximumBytes > 0
+        table = ByteTable(remembering: isCached ? .dirtyEntries : [], cacheBytesMax: context.cacheMaximumBytes)
+        changelog = context.changelog(of: definition)
+        self.keys = keys
+        self.values = values
+        self.next = next
+    }
+
+    @usableFromInline var memoryBytes: Int { table.memoryBytes }
+
+    /// Reads a key's value, lets `change` make the new one (nil removes the key), stores it and passes the update on. A
+    /// key that its serde writes as null is left out, as Kafka Streams does.
+    @inlinable
+    func update(_ key: Key, _ timestamp: Int64, _ change: (Value?) throws -> Value?) throws {
+        let keyWriter = scratch.key
+        keyWriter.pointee.removeAll()
+        guard try keys.write(key, &keyWriter.pointee) else { return }
+        let (entry, isNew) = table.insertOrFind(keyWriter.pointee.bytes)
+        var old: Value?
+        var newTimestamp = timestamp
+        var new: Value?
+        do {
+            if !isNew {
+                let bytes = table.value(at: entry)
+                newTimestamp = max(timestamp, TimestampedValue.timestampMs(bytes) ?? timestamp)
+                old = try values.read(UnsafeRawBufferPointer(rebasing: bytes[TimestampedValue.headCount...]))
+            }
+            new = try change(old)
+        } catch {
+            if isNew { table.remove(at: entry) }
+            throw error
+        }
+        if isNew, new == nil {
+            table.remove(at: entry)
+            return
+        }
+        let valueWriter = scratch.value
+        valueWriter.pointee.removeAll()
+        var hasValue = false
+        if let new { hasValue = try values.write(new, &valueWriter.pointee) }
+        if hasValue {
+            table.setTimestampedValue(at: entry, timestampMs: newTimestamp, valueWriter.pointee.bytes)
+        }
+        if !hasValue { table.remove(at: entry) }
+        if isCached {
+            table.noteContext(at: entry, TouchContext(timestampMs: newTimestamp))
+            if table.isOverCacheBound { try flush() }
+            return
+        }
+        try changelog?.append(
+            key: keyWriter.pointee.bytes,
+            value: hasValue ? valueWriter.pointee.bytes : nil,
+            timestamp: newTimestamp
+        )
+        try next.push(key, Change(new: new, old: old), newTimestamp)
+    }
+
+    @usableFromInline
+    func restore(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?, timestamp: Int64) {
+        guard let value else {
+            table.load(key, nil)
+            return
+        }
+        let writer = scratch.value
+        writer.pointee.removeAll()
+        writer.pointee.append(timestamp)
+        writer.pointee.append(value)
+        table.load(key, writer.pointee.bytes)
+    }
+
+    @inlinable
+    func flush() throws {
+        guard isCached else { return }
+        try table.flush { (dirty) throws in
+            let timestamp = dirty.context.timestampMs
+            let newBytes = dirty.newValue.map { UnsafeRawBufferPointer(rebasing: $0[TimestampedValue.headCount...]) }
+            let oldBytes = dirty.oldValue.map { UnsafeRawBufferPointer(rebasing: $0[TimestampedValue.headCount...]) }
+            try changelog?.append(key: dirty.key, value: newBytes, timestamp: timestamp)
+            let key = try keys.read(dirty.key)
+            let change = Change(new: try newBytes.map(values.read), old: try oldBytes.map(values.read))
+            try next.push(key, change, timestamp)
+        }
+    }
+}

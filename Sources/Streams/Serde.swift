@@ -1,0 +1,107 @@
+import MillracePrimitives
+
+/// How values of a type are written to bytes and read from them: a serialiser and a deserialiser in one, as in Kafka
+/// Streams.
+///
+/// The standard ones are static members, so that a leading dot finds them: `keys: .utf8, values: .int64`. One of your own
+/// takes two functions:
+///
+///     let celsius = Serde<Celsius>(
+///         encode: { value, writer in writer.append(Int32(value.degrees * 100)) },
+///         decode: { bytes in
+///             guard bytes.byteCount == 4 else { throw SerdeError.wrongSize(expected: 4, actual: bytes.byteCount) }
+///             return Celsius(degrees: Double(Int32(bigEndian: bytes.unsafeLoadUnaligned(as: Int32.self))) / 100)
+///         }
+///     )
+public struct Serde<Value>: Sendable {
+    /// Appends the value's bytes and returns true, or returns false if the value stands for null.
+    @usableFromInline let write: @Sendable (Value, inout ByteWriter) throws -> Bool
+    @usableFromInline let read: @Sendable (UnsafeRawBufferPointer) throws -> Value
+    @usableFromInline let readNull: @Sendable () throws -> Value
+
+    /// Makes a serde from two functions.
+    ///
+    /// - Parameters:
+    ///   - encode: appends a value's bytes to a writer.
+    ///   - decode: makes a value from the bytes of a key or value; what it throws is handled by the application's policy
+    ///     for records that cannot be decoded. It is not called for null.
+    @inlinable
+    public init(
+        encode: @escaping @Sendable (Value, inout ByteWriter) throws -> Void,
+        decode: @escaping @Sendable (RawSpan) throws -> Value
+    ) {
+        self.init(
+            write: { value, writer in
+                try encode(value, &writer)
+                return true
+            },
+            read: { try decode($0.bytes) },
+            readNull: { throw SerdeError.unexpectedNull }
+        )
+    }
+
+    @usableFromInline
+    init(
+        write: @escaping @Sendable (Value, inout ByteWriter) throws -> Bool,
+        read: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Value,
+        readNull: @escaping @Sendable () throws -> Value
+    ) {
+        self.write = write
+        self.read = read
+        self.readNull = readNull
+    }
+
+    /// Reads a key or value that may be null.
+    @inlinable
+    func read(_ bytes: UnsafeRawBufferPointer?) throws -> Value {
+        if let bytes { return try read(bytes) }
+        return try readNull()
+    }
+
+    /// The same for values that may be missing: nil is null, in both directions.
+    @inlinable
+    public var optional: Serde<Value?> {
+        Serde<Value?>(
+            write: { [write] value, writer in
+                guard let value else { return false }
+                return try write(value, &writer)
+            },
+            read: { [read] bytes in try read(bytes) },
+            readNull: { nil }
+        )
+    }
+
+    /// The bytes of a value; nil for null. For tests and tools: it allocates.
+    public func bytes(of value: Value) throws -> [UInt8]? {
+        var writer = ByteWriter()
+        return try write(value, &writer) ? writer.array : nil
+    }
+
+    /// The value of some bytes; nil is null.
+    public func value(of bytes: [UInt8]?) throws -> Value {
+        guard let bytes else { return try readNull() }
+        return try bytes.withUnsafeBytes { try read($0) }
+    }
+}
+
+/// Why bytes are not what a serde reads.
+public enum SerdeError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// Null where the type has no nil; use the serde's `.optional`, or `.ignored`.
+    case unexpectedNull
+    /// A number of the wrong width.
+    case wrongSize(expected: Int, actual: Int)
+    /// Text that is not UTF-8.
+    case invalidUTF8
+    /// Anything else.
+    case invalid(String)
+
+    /// What is wrong and what to do.
+    public var description: String {
+        switch self {
+        case .unexpectedNull: "it is null; use the serde's .optional if that is allowed, or .ignored"
+        case .wrongSize(let expected, let actual): "it has \(actual) bytes instead of \(expected)"
+        case .invalidUTF8: "it is not UTF-8"
+        case .invalid(let message): message
+        }
+    }
+}

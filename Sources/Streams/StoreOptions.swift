@@ -1,0 +1,33 @@
+/// How an operator keeps its state: what Kafka Streams calls `Materialized`.
+///
+/// A string literal is a store of that name with the defaults: `count(store: "word-counts")`.
+public struct StoreOptions: Hashable, Sendable, ExpressibleByStringLiteral {
+    /// The store's name, which its changelog topic is named after; nil for one made from the operator's name.
+    public var name: String?
+    /// Whether changes are written to a changelog topic, from which the store is restored. Without it the state is lost
+    /// when the task moves or the application stops.
+    public var isLogged: Bool
+    /// Whether updates are held back until the commit, so that only the last one of each key is passed on; the
+    /// application's `cacheMaximumBytes` of 0 turns this off for all stores.
+    public var isCached: Bool
+    /// Further settings of the changelog topic, by Kafka's names.
+    public var changelogConfiguration: [String: String]
+
+    /// Makes options.
+    public init(
+        name: String? = nil,
+        isLogged: Bool = true,
+        isCached: Bool = true,
+        changelogConfiguration: [String: String] = [:]
+    ) {
+        self.name = name
+        self.isLogged = isLogged
+        self.isCached = isCached
+        self.changelogConfiguration = changelogConfiguration
+    }
+
+    /// A store of this name with the defaults.
+    public init(stringLiteral name: String) {
+        self.init(name: name)
+    }
+}

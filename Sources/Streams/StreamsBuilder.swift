@@ -1,0 +1,77 @@
+import MillraceStreamsRuntime
+import MillraceTopology
+
+/// Begins a topology: names the topics that it reads, and at the end checks everything.
+///
+///     let builder = StreamsBuilder()
+///     builder.stream("lines", keys: .ignored, values: .utf8)
+///         .flatMapValues { line in line.split(separator: " ").map(String.init) }
+///         .groupBy(keys: .utf8) { _, word in word }
+///         .count(store: "word-counts")
+///         .toStream()
+///         .to("word-counts", keys: .utf8, values: .int64)
+///     let topology = try builder.build()
+///
+/// Used by one thread; the topology that it builds can be used by any.
+public final class StreamsBuilder {
+    let assembly = TopologyAssembly()
+
+    /// Makes an empty builder.
+    public init() {}
+
+    /// Reads a topic as a stream of records.
+    ///
+    /// - Parameters:
+    ///   - topic: the topic; it must exist when the application starts.
+    ///   - keys: how keys are read.
+    ///   - values: how values are read.
+    ///   - name: the operator's name; nil for one made from the topic's.
+    public func stream<Key, Value>(
+        _ topic: String,
+        keys: Serde<Key>,
+        values: Serde<Value>,
+        named name: String? = nil
+    ) -> KStream<Key, Value> {
+        stream([topic], keys: keys, values: values, named: name)
+    }
+
+    /// Reads several topics of one kind as one stream.
+    @inlinable
+    public func stream<Key, Value>(
+        _ topics: [String],
+        keys: Serde<Key>,
+        values: Serde<Value>,
+        named name: String? = nil
+    ) -> KStream<Key, Value> {
+        KStream(source: topics.map { .external($0) }, named: name, in: shared, keys: keys, values: values)
+    }
+
+    /// Reads a topic as a table: the last value of each key. A null value removes its key; records without a key are
+    /// left out.
+    ///
+    /// - Parameters:
+    ///   - topic: the topic; usually a compacted one.
+    ///   - keys: how keys are read and stored.
+    ///   - values: how values are read and stored.
+    ///   - store: the store that holds the table.
+    ///   - name: the operator's name; nil for one made from the topic's.
+    @inlinable
+    public func table<Key, Value>(
+        _ topic: String,
+        keys: Serde<Key>,
+        values: Serde<Value>,
+        store: StoreOptions = StoreOptions(),
+        named name: String? = nil
+    ) -> KTable<Key, Value> {
+        KStream(
+            source: [.external(topic)], named: name, in: shared, keys: keys.optional, values: values.optional
+        ).materialized(operation: "table", keys: keys, values: values, store: store)
+    }
+
+    @usableFromInline var shared: TopologyAssembly { assembly }
+
+    /// Checks the topology; throws all of its mistakes at once, each with the operator's name.
+    public func build() throws(TopologyError) -> Topology {
+        try assembly.build()
+    }
+}

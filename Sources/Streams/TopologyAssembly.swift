@@ -1,0 +1,47 @@
+import MillraceStreamsRuntime
+import MillraceTopology
+
+/// The topology while it is being put together: the graph, and the code behind its sources.
+///
+/// Shared by the builder and all streams and tables that come from it. Used by the thread that builds.
+@usableFromInline
+final class TopologyAssembly {
+    @usableFromInline var graph = TopologyGraph()
+    private var sources: [TopologyGraph.NodeId: SourceCode] = [:]
+
+    init() {}
+
+    /// Adds an operator.
+    @usableFromInline
+    func add(_ operation: String, named name: String?, after parents: [TopologyGraph.NodeId]) -> TopologyGraph.NodeId {
+        graph.add(.processor(operation), name: name, after: parents)
+    }
+
+    @usableFromInline
+    func setCode(_ code: SourceCode, of source: TopologyGraph.NodeId) {
+        sources[source] = code
+    }
+
+    @usableFromInline
+    func name(of node: TopologyGraph.NodeId) -> String { graph.nodes[node].name }
+
+    /// Takes what an operator cannot do without, or reports that it is missing and takes what keeps the types.
+    @usableFromInline
+    func require<Value>(
+        _ serde: Serde<Value>?,
+        _ what: String,
+        for node: TopologyGraph.NodeId
+    ) -> Serde<Value> {
+        if let serde { return serde }
+        graph.report(.missingSerde(operator: name(of: node), of: what))
+        return Serde(
+            write: { _, _ in throw SerdeError.invalid("no serde was given") },
+            read: { _ in throw SerdeError.invalid("no serde was given") },
+            readNull: { throw SerdeError.invalid("no serde was given") }
+        )
+    }
+
+    func build() throws(TopologyError) -> Topology {
+        try Topology(graph: graph, sources: sources)
+    }
+}
