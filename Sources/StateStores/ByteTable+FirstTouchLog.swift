@@ -177,10 +177,12 @@ extension ByteTable {
         let oldLog = state.pointee
         assert(count <= oldLog.logCount)
         let base = oldLog.logBase &+ UInt32(truncatingIfNeeded: count)
-        for index in 0..<count {
-            let entry = Int(oldLog.log[index].entry)
-            let header = state.pointee.header(entry)
-            if header.pointee.valueCount == EntryHeader.noValue && header.pointee.touch < base { erase(entry) }
+        if oldLog.logKeepsRemovedKeys {
+            for index in 0..<count {
+                let entry = Int(oldLog.log[index].entry)
+                let header = state.pointee.header(entry)
+                if header.pointee.valueCount == EntryHeader.noValue && header.pointee.touch < base { erase(entry) }
+            }
         }
         let remaining = oldLog.logCount - count
         if remaining > 0 {
@@ -192,6 +194,7 @@ extension ByteTable {
             state.pointee.logBytesUsed = oldLog.logBytesUsed - offset
         } else {
             state.pointee.logBytesUsed = 0
+            state.pointee.logKeepsRemovedKeys = false
         }
         state.pointee.logCount = remaining
         state.pointee.logFlushed = max(0, state.pointee.logFlushed - count)
