@@ -9,11 +9,12 @@ private struct LogModel {
     var committed: [Bytes: Bytes] = [:]
     var flushed: [Bytes: Bytes] = [:]
     var dirtyOrder: [Bytes] = []
+    var dirty: Set<Bytes> = []
 
     mutating func set(_ key: Bytes, _ value: Bytes?) {
         // Removing what is not there is no write.
         if value == nil && now[key] == nil { return }
-        if !dirtyOrder.contains(key) { dirtyOrder.append(key) }
+        if dirty.insert(key).inserted { dirtyOrder.append(key) }
         now[key] = value
     }
 
@@ -21,6 +22,7 @@ private struct LogModel {
         let visited = dirtyOrder.map { Flushed(key: $0, old: flushed[$0], new: now[$0]) }
         flushed = now
         dirtyOrder = []
+        dirty = []
         return visited.filter { $0.old != nil || $0.new != nil }
     }
 
@@ -30,6 +32,7 @@ private struct LogModel {
         now = committed
         flushed = committed
         dirtyOrder = []
+        dirty = []
     }
 }
 
