@@ -43,28 +43,30 @@ extension ByteTable {
     /// Remembers what an entry holds now and marks it touched.
     @usableFromInline
     func logFirstTouch(_ entry: Int) {
+        let state = self.state
         let header = state.pointee.header(entry)
-        let oldValue = value(at: entry)
         let oldCount = header.pointee.valueCount
         precondition(oldCount != EntryHeader.free, "a handle is good until its key is removed")
-        reserveLog(bytes: oldValue.count)
-        let offset = state.pointee.logBytesUsed
-        if let start = oldValue.baseAddress {
-            RawBytes.copy(start, to: state.pointee.logBytes + offset, count: oldValue.count)
-        }
-        state.pointee.logBytesUsed = offset + oldValue.count
+        let byteCount = max(0, Int(oldCount))
         let index = state.pointee.logCount
-        (state.pointee.log + index).initialize(
-            to: TouchRecord(
-                entry: UInt32(truncatingIfNeeded: entry),
-                oldCount: oldCount,
-                oldOffset: offset,
-                context: TouchContext()
-            )
+        let offset = state.pointee.logBytesUsed
+        if _slowPath(index == state.pointee.logCapacity || state.pointee.logBytesCapacity - offset < byteCount) {
+            growLog(bytes: byteCount)
+        }
+        let keyCount = Int(header.pointee.keyCount)
+        let oldValue = state.pointee.body(header) + keyCount
+        RawBytes.copy(oldValue, to: state.pointee.logBytes + offset, count: byteCount)
+        let record = TouchRecord(
+            entry: UInt32(truncatingIfNeeded: entry),
+            oldCount: oldCount,
+            oldOffset: offset,
+            context: TouchContext()
         )
-        state.pointee.logCount = index + 1
+        (state.pointee.log + index).initialize(to: record)
         header.pointee.touch = state.pointee.logBase &+ UInt32(truncatingIfNeeded: index)
-        state.pointee.dirtyBytes += dirtyBytes(of: state.pointee.log[index])
+        state.pointee.logBytesUsed = offset &+ byteCount
+        state.pointee.logCount = index &+ 1
+        state.pointee.dirtyBytes &+= MemoryLayout<TouchRecord>.stride &+ keyCount &+ byteCount &+ byteCount
     }
 
     /// What a record adds to `dirtyBytes` while it is not flushed.
@@ -74,7 +76,7 @@ extension ByteTable {
             + max(0, Int(header.pointee.valueCount))
     }
 
-    private func reserveLog(bytes: Int) {
+    private func growLog(bytes: Int) {
         if state.pointee.logCount == state.pointee.logCapacity {
             let capacity = max(64, state.pointee.logCapacity * 2)
             precondition(capacity < 1 << 31, "a log holds less than 2^31 records between two commits")
@@ -177,10 +179,12 @@ extension ByteTable {
         let oldLog = state.pointee
         assert(count <= oldLog.logCount)
         let base = oldLog.logBase &+ UInt32(truncatingIfNeeded: count)
-        for index in 0..<count {
-            let entry = Int(oldLog.log[index].entry)
-            let header = state.pointee.header(entry)
-            if header.pointee.valueCount == EntryHeader.noValue && header.pointee.touch < base { erase(entry) }
+        if oldLog.logKeepsRemovedKeys {
+            for index in 0..<count {
+                let entry = Int(oldLog.log[index].entry)
+                let header = state.pointee.header(entry)
+                if header.pointee.valueCount == EntryHeader.noValue && header.pointee.touch < base { erase(entry) }
+            }
         }
         let remaining = oldLog.logCount - count
         if remaining > 0 {
@@ -192,6 +196,7 @@ extension ByteTable {
             state.pointee.logBytesUsed = oldLog.logBytesUsed - offset
         } else {
             state.pointee.logBytesUsed = 0
+            state.pointee.logKeepsRemovedKeys = false
         }
         state.pointee.logCount = remaining
         state.pointee.logFlushed = max(0, state.pointee.logFlushed - count)

@@ -40,8 +40,8 @@ extension ByteTable {
         snapshot(
             from: position(from: prefix),
             until: { key in
-                key.count < prefix.count
-                    || RawBytes.compare(UnsafeRawBufferPointer(rebasing: key[..<prefix.count]), prefix) != 0
+                let head = UnsafeRawBufferPointer(rebasing: key.prefix(prefix.count))
+                return RawBytes.compare(head, prefix) > 0
             },
             descending: descending
         )

@@ -170,6 +170,7 @@ extension ByteTable {
         state.pointee.liveCount -= 1
         state.pointee.liveBytes -= keyCount + valueCount
         if state.pointee.touchFloor != 0 { state.pointee.dirtyBytes -= valueCount }
+        state.pointee.logKeepsRemovedKeys = true
         header.pointee.valueCount = EntryHeader.noValue
         let capacity = Int(header.pointee.bodyCapacity)
         if capacity >= ByteTable.shrinkCapacityMin && keyCount < capacity / 4 {

@@ -96,6 +96,8 @@ package struct TableState {
     @usableFromInline var logBytes: UnsafeMutableRawPointer
     @usableFromInline var logBytesCapacity = 0
     @usableFromInline var logBytesUsed = 0
+    /// Whether a record of the log may name a key that has no value any more, to be freed with the record.
+    @usableFromInline var logKeepsRemovedKeys = false
     /// The bytes of keys, old and new values, and records that are not flushed yet.
     @usableFromInline var dirtyBytes = 0
 

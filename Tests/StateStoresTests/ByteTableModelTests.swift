@@ -73,4 +73,27 @@ struct ByteTableModelTests {
         let wrong = (0..<3000).first { (table.get(Draw.key($0)) == nil) != ($0 % 2 == 0) }
         #expect(wrong == nil, "the first key that is there and should not be, or the other way round")
     }
+
+    @Test("Keys whose hashes agree in all the bits that a slot keeps are told apart")
+    func hashCollisions() {
+        func key(_ number: Int) -> Bytes { withUnsafeBytes(of: number) { Bytes($0) } }
+        var seen: [UInt32: Int] = [:]
+        var pairs: [(Int, Int)] = []
+        for number in 0..<400_000 {
+            let hash = key(number).withUnsafeBytes { UInt32(truncatingIfNeeded: Hashes.mix($0)) }
+            if let other = seen.updateValue(number, forKey: hash) { pairs.append((other, number)) }
+        }
+        #expect(pairs.count > 3, "400,000 keys share some 32-bit hashes")
+        let table = ByteTable()
+        for (left, right) in pairs {
+            table.put(key(left), [1])
+            #expect(table.find(key(right)) == -1)
+            table.put(key(right), [2])
+        }
+        for (left, right) in pairs {
+            #expect(table.remove(key(left)))
+            #expect(table.get(key(right)) == [2])
+            #expect(table.get(key(left)) == nil)
+        }
+    }
 }
