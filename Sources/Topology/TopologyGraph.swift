@@ -1,3 +1,5 @@
+import MillracePrimitives
+
 /// The operators of a topology and how records flow between them: an ordinary graph, made for naming, checking and
 /// describing. The code of the operators is kept elsewhere and composed once per task.
 ///

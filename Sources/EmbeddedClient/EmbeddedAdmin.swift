@@ -1,0 +1,64 @@
+import MillraceLogClient
+import MillraceLogEngine
+import MillracePrimitives
+
+/// An administrator's connection to a broker in the same process.
+final class EmbeddedAdmin: AdminConnection {
+    private let broker: EmbeddedBroker
+
+    init(broker: EmbeddedBroker) {
+        self.broker = broker
+    }
+
+    func createTopic(_ topic: NewTopic) throws(ClientError) {
+        try client { () throws(BrokerError) in
+            try broker.createTopic(topic.name, partitions: topic.partitions, configuration: topic.configuration)
+        }
+    }
+
+    func deleteTopic(_ name: String) throws(ClientError) {
+        try client { () throws(BrokerError) in try broker.deleteTopic(name) }
+    }
+
+    func topicNames() throws(ClientError) -> [String] {
+        broker.allTopics.map(\.record.name)
+    }
+
+    func describeTopic(_ name: String) throws(ClientError) -> TopicDescription? {
+        broker.topic(name).map { topic in
+            TopicDescription(
+                name: name,
+                id: topic.record.id,
+                partitionCount: topic.record.partitionCount,
+                isInternal: topic.isInternal,
+                configuration: topic.record.configuration
+            )
+        }
+    }
+
+    func createPartitions(of topic: String, total: Int32) throws(ClientError) {
+        try client { () throws(BrokerError) in try broker.createPartitions(of: topic, total: total) }
+    }
+
+    func alterConfiguration(of topic: String, _ changes: [String: String?]) throws(ClientError) {
+        try client { () throws(BrokerError) in try broker.alterTopic(topic, changes) }
+    }
+
+    func deleteRecords(_ partition: TopicPartition, before offset: Int64) throws(ClientError) {
+        try client { () throws(BrokerError) in try broker.deleteRecords(partition, before: offset) }
+    }
+
+    func committedOffsets(of group: String) throws(ClientError) -> [TopicPartition: CommittedOffset] {
+        try client { () throws(BrokerError) in try broker.groups.committedOffsets(of: group) }
+    }
+
+    func offsetRange(
+        of partition: TopicPartition,
+        isolation: IsolationLevel
+    ) throws(ClientError) -> Range<Int64> {
+        let log = try client { () throws(BrokerError) in try broker.partition(partition) }.log
+        let start = log.logStartOffset
+        let end = isolation == .readCommitted ? log.lastStableOffset : log.highWatermark
+        return start..<max(start, end)
+    }
+}

@@ -1,0 +1,181 @@
+import Logging
+import MillraceFileIO
+import MillraceLogStorage
+import MillracePrimitives
+import SystemPackage
+
+/// The directory that an embedded broker keeps everything in, in Kafka's layout: a directory a partition, and a few
+/// small files. Held by one process at a time.
+///
+/// Changed by one thread at a time: the broker calls it under its own lock.
+final class DataDirectory: Sendable {
+    let path: FilePath
+    let fileSystem: any FileSystem
+    let wasCleanShutdown: Bool
+    private let lock: any FileLock
+    private let topicsFile: TopicsFile
+    private let cleanShutdown: CleanShutdownFile
+    private let recoveryPoints: OffsetCheckpointFile
+    private let logStarts: OffsetCheckpointFile
+
+    static let lockFileName = ".lock"
+    static let topicsFileName = "topics"
+    /// What a partition's directory is renamed to before it is removed, so that a crash leaves no half of it.
+    static let deletedSuffix = "-delete"
+
+    /// Takes the directory, which is made if there is none; throws `BrokerError.Code.directoryInUse` if another process
+    /// has it.
+    init(
+        at path: FilePath,
+        fileSystem: any FileSystem,
+        random: inout SeededRandom
+    ) throws(BrokerError) {
+        self.path = path
+        self.fileSystem = fileSystem
+        topicsFile = TopicsFile(path: path.appending(Self.topicsFileName), fileSystem: fileSystem)
+        cleanShutdown = CleanShutdownFile(in: path, fileSystem)
+        recoveryPoints = OffsetCheckpointFile(OffsetCheckpointFile.recoveryPoint, in: path, fileSystem)
+        logStarts = OffsetCheckpointFile(OffsetCheckpointFile.logStart, in: path, fileSystem)
+        do throws(FileError) {
+            try fileSystem.createDirectory(path)
+            lock = try fileSystem.lock(path.appending(Self.lockFileName))
+        } catch {
+            guard error.reason == .locked else { throw BrokerError(error) }
+            throw BrokerError(
+                .directoryInUse,
+                "the data directory \(path) is in use by another process, or by another broker of this one; "
+                    + "close it first, or choose another directory"
+            )
+        }
+        do throws(DataDirectoryFileError) {
+            wasCleanShutdown = try cleanShutdown.exists()
+            if try MetaProperties.read(in: path, fileSystem) == nil {
+                let cluster = Identifier128.random(using: &random)
+                try MetaProperties(
+                    clusterId: "\(cluster)", nodeId: 1, directoryId: Identifier128.random(using: &random)
+                ).write(in: path, fileSystem)
+            }
+            // From here on an end without `markClean` is an unclean one.
+            if wasCleanShutdown { try cleanShutdown.remove() }
+        } catch {
+            lock.release()
+            throw BrokerError(error)
+        }
+    }
+
+    /// The topics that there are: those of the topics file, and those whose directories were put here by somebody else.
+    /// Finishes deletions that a crash interrupted.
+    func readTopics(random: inout SeededRandom) throws(BrokerError) -> [TopicRecord] {
+        var records = Dictionary(
+            (try topicsFile.read() ?? []).map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first }
+        )
+        do throws(FileError) {
+            try finishDeletions(&records)
+            try adoptDirectories(&records, random: &random)
+        } catch {
+            throw BrokerError(error)
+        }
+        let result = records.values.sorted { $0.name < $1.name }
+        try topicsFile.write(result)
+        return result
+    }
+
+    private func finishDeletions(_ records: inout [String: TopicRecord]) throws(FileError) {
+        for (name, record) in records where record.isBeingDeleted {
+            for partition in 0..<record.partitionCount { try removePartition(TopicPartition(name, partition)) }
+            records[name] = nil
+        }
+    }
+
+    private func adoptDirectories(
+        _ records: inout [String: TopicRecord],
+        random: inout SeededRandom
+    ) throws(FileError) {
+        for entry in try fileSystem.contents(of: path) where entry.kind == .directory {
+            if entry.name.hasSuffix(Self.deletedSuffix) {
+                try fileSystem.removeDirectory(path.appending(entry.name))
+                continue
+            }
+            guard let found = Self.partition(ofDirectory: entry.name) else { continue }
+            var record: TopicRecord
+            if let known = records[found.topic] {
+                record = known
+            } else {
+                let metadata = try PartitionMetadata.read(in: path.appending(entry.name), fileSystem)
+                record = TopicRecord(
+                    name: found.topic,
+                    id: metadata?.topicId ?? Identifier128.random(using: &random),
+                    partitionCount: 1,
+                    configuration: [:]
+                )
+            }
+            record.partitionCount = max(record.partitionCount, found.partition + 1)
+            records[found.topic] = record
+        }
+    }
+
+    func writeTopics(_ records: [TopicRecord]) throws(BrokerError) {
+        try topicsFile.write(records)
+    }
+
+    func directory(of partition: TopicPartition) -> FilePath {
+        path.appending(partition.description)
+    }
+
+    /// Removes a partition's directory; a missing one is fine.
+    func removePartition(_ partition: TopicPartition) throws(FileError) {
+        let live = directory(of: partition)
+        let deleted = FilePath(live.string + Self.deletedSuffix)
+        if try fileSystem.kind(of: live) != nil {
+            try fileSystem.removeDirectory(deleted)
+            try fileSystem.rename(live, to: deleted)
+            try fileSystem.synchronizeDirectory(path)
+        }
+        try fileSystem.removeDirectory(deleted)
+    }
+
+    /// Up to where each log was known to be durable, and where each begins.
+    func readCheckpoints() throws(BrokerError) -> (
+        recoveryPoints: [TopicPartition: Int64], logStarts: [TopicPartition: Int64]
+    ) {
+        do throws(DataDirectoryFileError) {
+            return (try recoveryPoints.read(), try logStarts.read())
+        } catch {
+            throw BrokerError(error)
+        }
+    }
+
+    func writeCheckpoints(
+        recoveryPoints points: [TopicPartition: Int64],
+        logStarts starts: [TopicPartition: Int64]
+    ) throws(BrokerError) {
+        do throws(DataDirectoryFileError) {
+            try recoveryPoints.write(points)
+            try logStarts.write(starts)
+        } catch {
+            throw BrokerError(error)
+        }
+    }
+
+    /// Says that every log was closed in order: the last thing that a broker writes.
+    func markClean() throws(BrokerError) {
+        do throws(DataDirectoryFileError) {
+            try cleanShutdown.write()
+        } catch {
+            throw BrokerError(error)
+        }
+    }
+
+    /// Gives the directory up.
+    func release() {
+        lock.release()
+    }
+
+    /// The partition that a directory's name stands for.
+    static func partition(ofDirectory name: String) -> TopicPartition? {
+        guard let dash = name.lastIndex(of: "-"), let number = Int32(name[name.index(after: dash)...]), number >= 0,
+            dash != name.startIndex
+        else { return nil }
+        return TopicPartition(String(name[..<dash]), number)
+    }
+}

@@ -1,0 +1,306 @@
+import Logging
+import MillraceFileIO
+import MillraceLogStorage
+import MillracePrimitives
+import Synchronization
+import SystemPackage
+
+/// A log with Kafka's semantics inside the application's process, in a directory, as SQLite lives in a file.
+///
+/// It hosts topics, producers, groups and transactions; everything it has acknowledged as durable survives loss of
+/// power. One process at a time uses a directory. Close it when the application ends: a broker that was not closed is
+/// recovered when it is next opened, which takes longer and loses nothing that was acknowledged.
+///
+///     let broker = try await EmbeddedBroker.open(at: "data")
+///     defer { broker.close() }
+public final class EmbeddedBroker: Sendable {
+    /// How it works.
+    public let configuration: BrokerConfiguration
+    /// Where its time comes from.
+    public let time: any TimeSource
+
+    package let logger: Logger
+    /// Runs blocking calls for the asynchronous clients.
+    package let pool: BlockingPool
+    let data: DataDirectory
+    let topics = TopicRegistry()
+    package let instances = InstanceNumbers()
+    package let transactions: TransactionRuntime
+    package let groups: GroupRuntime
+    /// Guards everything that changes which topics there are.
+    private let administration = Mutex(())
+    private let random: Mutex<SeededRandom>
+    private let housekeeping: Housekeeping
+    private let isClosed = Atomic<Bool>(false)
+
+    /// Opens a data directory, which is made if there is none.
+    ///
+    /// - Parameters:
+    ///   - path: the directory.
+    ///   - configuration: how the broker works.
+    ///   - logger: where it reports recoveries and what else an operator should know.
+    /// - Throws: `BrokerError`, with code `directoryInUse` if another process has the directory.
+    public static func open(
+        at path: String,
+        configuration: BrokerConfiguration = BrokerConfiguration(),
+        logger: Logger = Logger(label: "millrace.broker")
+    ) async throws(BrokerError) -> EmbeddedBroker {
+        let opener = BlockingPool(name: "broker-open", threadCount: 1)
+        defer { opener.close() }
+        return try await opener.run { () throws(BrokerError) in
+            try EmbeddedBroker(
+                directory: FilePath(path),
+                configuration: configuration,
+                fileSystem: LocalFileSystem(),
+                time: SystemTime(),
+                random: .unpredictable(),
+                logger: logger,
+                keepsHouse: true
+            )
+        }
+    }
+
+    /// Opens a data directory in a world that is handed in. Blocks.
+    ///
+    /// - Parameter keepsHouse: whether a thread looks after time-outs; otherwise `keepHouse()` has to be called.
+    package init(
+        directory: FilePath,
+        configuration: BrokerConfiguration = BrokerConfiguration(),
+        fileSystem: any FileSystem,
+        time: any TimeSource,
+        random: SeededRandom,
+        logger: Logger = Logger(label: "millrace.broker"),
+        keepsHouse: Bool
+    ) throws(BrokerError) {
+        var random = random
+        var logger = logger
+        logger[metadataKey: "directory"] = "\(directory)"
+        self.configuration = configuration
+        self.time = time
+        self.logger = logger
+        let data = try DataDirectory(at: directory, fileSystem: fileSystem, random: &random)
+        self.data = data
+        do throws(BrokerError) {
+            try Self.openTopics(
+                in: data, registry: topics, configuration: configuration, time: time, random: &random, logger: logger
+            )
+            groups = GroupRuntime(topics: topics, time: time, configuration: configuration, seed: random.next())
+            transactions = TransactionRuntime(
+                topics: topics, groups: groups, data: data, time: time, configuration: configuration, logger: logger
+            )
+            try groups.load()
+            try transactions.load()
+            try Self.writeCheckpoints(topics, to: data)
+        } catch {
+            for topic in topics.all {
+                for partition in topic.partitions { partition.log.abandon() }
+            }
+            data.release()
+            throw error
+        }
+        self.random = Mutex(random)
+        pool = BlockingPool(name: "broker", threadCount: 2)
+        housekeeping = Housekeeping(every: configuration.housekeepingInterval)
+        if keepsHouse { housekeeping.start { [weak self] in self?.keepHouse() } }
+    }
+
+    /// Finishes what is under way, marks the directory as closed in order, and gives it up. Blocks for file calls; may be
+    /// called more than once.
+    public func close() {
+        guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        housekeeping.stop()
+        pool.close()
+        administration.withLock { _ in
+            var failure: (any Error)?
+            for topic in topics.all {
+                for partition in topic.partitions {
+                    do throws(LogError) {
+                        try partition.log.close()
+                    } catch {
+                        failure = failure ?? error
+                        partition.log.abandon()
+                    }
+                    partition.ring()
+                }
+            }
+            do {
+                if let failure { throw failure }
+                try Self.writeCheckpoints(topics, to: data)
+                try data.markClean()
+            } catch {
+                logger.error(
+                    "the broker could not be closed in order; it recovers when it is opened again",
+                    metadata: ["error": "\(error)"]
+                )
+            }
+            data.release()
+        }
+    }
+
+    deinit {
+        close()
+    }
+
+    /// Looks for what has timed out, and acts on it. Called by the housekeeping thread, or by a test.
+    package func keepHouse() {
+        let now = time.milliseconds
+        groups.expire(now)
+        do {
+            try transactions.expire(now)
+        } catch {
+            logger.error("a timed-out transaction could not be aborted", metadata: ["error": "\(error)"])
+        }
+    }
+
+    // Topics
+
+    /// The topics that there are, by name.
+    package var allTopics: [Topic] { topics.all }
+
+    /// A topic; nil if there is none of this name.
+    package func topic(_ name: String) -> Topic? { topics.topic(name) }
+
+    /// A partition of a topic.
+    package func partition(_ id: TopicPartition) throws(BrokerError) -> Partition {
+        try checkOpen()
+        return try topics.partition(id)
+    }
+
+    /// Makes a topic.
+    package func createTopic(
+        _ name: String,
+        partitions: Int32,
+        configuration settings: [String: String]
+    ) throws(BrokerError) {
+        try checkOpen()
+        if let problem = NameRule.problem(with: name) {
+            throw BrokerError(.invalidTopic, "\"\(name)\" cannot be a topic's name: \(problem)")
+        }
+        guard !InternalTopic.names.contains(name) else {
+            throw BrokerError(.invalidTopic, "\"\(name)\" is the broker's own; choose another name")
+        }
+        guard partitions > 0 else {
+            throw BrokerError(.invalidPartitions, "topic \"\(name)\" needs at least one partition, not \(partitions)")
+        }
+        try administer { () throws(BrokerError) in
+            guard topics.topic(name) == nil else {
+                throw BrokerError(.topicAlreadyExists, "there is a topic \"\(name)\" already")
+            }
+            let record = TopicRecord(
+                name: name,
+                id: random.withLock { Identifier128.random(using: &$0) },
+                partitionCount: partitions,
+                configuration: settings
+            )
+            let log = try Self.logConfiguration(record, configuration)
+            try data.writeTopics(topics.records + [record])
+            topics.set(try openNew(record, log, keeping: []))
+        }
+    }
+
+    /// Deletes a topic with all of its data.
+    package func deleteTopic(_ name: String) throws(BrokerError) {
+        try checkOpen()
+        try administer { () throws(BrokerError) in
+            guard let topic = topics.topic(name), !topic.isInternal else {
+                throw BrokerError(.unknownTopicOrPartition, "there is no topic \"\(name)\" to delete")
+            }
+            var record = topic.record
+            record.isBeingDeleted = true
+            let others = topics.records.filter { $0.name != name }
+            try data.writeTopics(others + [record])
+            _ = topics.remove(name)
+            do {
+                for partition in topic.partitions {
+                    partition.log.abandon()
+                    partition.ring()
+                    try data.removePartition(partition.id)
+                }
+            } catch {
+                throw BrokerError(error)
+            }
+            try data.writeTopics(others)
+            groups.forget(topic: name)
+        }
+    }
+
+    /// Raises the number of a topic's partitions.
+    package func createPartitions(of name: String, total: Int32) throws(BrokerError) {
+        try checkOpen()
+        try administer { () throws(BrokerError) in
+            guard let topic = topics.topic(name), !topic.isInternal else {
+                throw BrokerError(.unknownTopicOrPartition, "there is no topic \"\(name)\"")
+            }
+            guard total > topic.record.partitionCount else {
+                throw BrokerError(
+                    .invalidPartitions,
+                    "topic \"\(name)\" has \(topic.record.partitionCount) partitions; their number can only be raised, "
+                        + "and \(total) is not more"
+                )
+            }
+            var record = topic.record
+            record.partitionCount = total
+            try data.writeTopics(topics.records.filter { $0.name != name } + [record])
+            topics.set(try openNew(record, try Self.logConfiguration(record, configuration), keeping: topic.partitions))
+        }
+    }
+
+    /// Changes a topic's settings; nil sets one back to its default.
+    package func alterTopic(_ name: String, _ changes: [String: String?]) throws(BrokerError) {
+        try checkOpen()
+        try administer { () throws(BrokerError) in
+            guard let topic = topics.topic(name) else {
+                throw BrokerError(.unknownTopicOrPartition, "there is no topic \"\(name)\"")
+            }
+            var changed = topic
+            for (key, value) in changes { changed.record.configuration[key] = value }
+            let log = try Self.logConfiguration(changed.record, configuration)
+            try data.writeTopics(topics.records.filter { $0.name != name } + [changed.record])
+            for partition in changed.partitions { partition.log.updateConfiguration(log) }
+            topics.set(changed)
+        }
+    }
+
+    /// Drops the records before an offset; -1 stands for the end.
+    package func deleteRecords(_ id: TopicPartition, before offset: Int64) throws(BrokerError) {
+        let partition = try partition(id)
+        do throws(LogError) {
+            try partition.log.deleteRecords(before: offset == -1 ? partition.log.highWatermark : offset)
+        } catch {
+            throw BrokerError(error)
+        }
+        try administer { () throws(BrokerError) in try Self.writeCheckpoints(topics, to: data) }
+    }
+
+    private func administer<Result>(
+        _ body: () throws(BrokerError) -> Result
+    ) throws(BrokerError) -> Result {
+        try administration.withLock { _ throws(BrokerError) in
+            try checkOpen()
+            return try body()
+        }
+    }
+
+    func checkOpen() throws(BrokerError) {
+        guard !isClosed.load(ordering: .acquiring) else {
+            throw BrokerError(.closed, "the broker is closed")
+        }
+    }
+
+    private func openNew(
+        _ record: TopicRecord,
+        _ log: LogConfiguration,
+        keeping existing: [Partition]
+    ) throws(BrokerError) -> Topic {
+        var partitions = existing
+        for number in Int32(existing.count)..<record.partitionCount {
+            partitions.append(
+                try Self.openPartition(
+                    TopicPartition(record.name, number), record, log, in: data, time: time,
+                    recoveryPoint: 0, logStart: nil, wasClean: true
+                )
+            )
+        }
+        return Topic(record: record, partitions: partitions)
+    }
+}

@@ -1,0 +1,74 @@
+import MillraceLogStorage
+import MillracePrimitives
+import MillraceRecordFormat
+import Synchronization
+
+/// A partition that the broker hosts: its log, and who waits for it to grow.
+package final class Partition: Sendable {
+    package let id: TopicPartition
+    package let log: PartitionLog
+    /// Doorbells of readers; few, so a list is enough.
+    private let watchers = Mutex<[Wakeup]>([])
+
+    init(id: TopicPartition, log: PartitionLog) {
+        self.id = id
+        self.log = log
+    }
+
+    /// Appends batches and wakes who waits for them.
+    func append(
+        _ batches: UnsafeMutableRawBufferPointer,
+        origin: AppendOrigin
+    ) throws(BrokerError) -> AppendResult {
+        do throws(LogError) {
+            let result = try log.append(batches, origin: origin, leaderEpoch: Partition.leaderEpoch)
+            ring()
+            return result
+        } catch {
+            throw BrokerError(error)
+        }
+    }
+
+    /// Ends a producer's transaction in this partition.
+    func appendMarker(
+        _ marker: EndTransactionMarker,
+        for producer: ProducerIdentity,
+        transactionVersion: Int
+    ) throws(BrokerError) {
+        do throws(LogError) {
+            _ = try log.appendMarker(marker, producer: producer, transactionVersion: transactionVersion)
+            ring()
+        } catch {
+            throw BrokerError(error)
+        }
+    }
+
+    /// Blocks until what was appended before this call survives loss of power.
+    func flush() throws(BrokerError) {
+        try flush(upTo: log.logEndOffset)
+    }
+
+    /// Blocks until everything before an offset survives loss of power.
+    func flush(upTo offset: Int64) throws(BrokerError) {
+        do throws(LogError) {
+            try log.flush(upTo: min(offset, log.logEndOffset))
+        } catch {
+            throw BrokerError(error)
+        }
+    }
+
+    func watch(_ wakeup: Wakeup) {
+        watchers.withLock { $0.append(wakeup) }
+    }
+
+    func unwatch(_ wakeup: Wakeup) {
+        watchers.withLock { $0.removeAll { $0 === wakeup } }
+    }
+
+    func ring() {
+        for watcher in watchers.withLock({ $0 }) { watcher.ring() }
+    }
+
+    /// The embedded broker leads all of its partitions and never hands them over.
+    static let leaderEpoch: Int32 = 0
+}

@@ -1,0 +1,413 @@
+import Logging
+import MillraceCoordination
+import MillracePrimitives
+import MillraceRecordFormat
+import Synchronization
+
+/// Carries out what the transaction coordinator decides: keeps its records in `__transaction_state`, makes data and
+/// decision durable in the right order, and writes the markers.
+///
+/// The order of a commit (invariant 1, atomic): the data of all partitions is durable, then the Prepare record is
+/// appended and made durable: that is the commit. Markers and the Complete record follow and need not be durable, because
+/// recovery makes them again from the Prepare record.
+package final class TransactionRuntime: Sendable {
+    private struct State {
+        var coordinator: TransactionCoordinator
+        var producerIds = ProducerIdBlock()
+        /// The first producer id that was never reserved.
+        var unreserved: Int64 = 0
+        let batch = RecordBatchBuilder(capacity: 1 << 10)
+    }
+
+    private let state: Mutex<State>
+    /// Held while markers are written, so that who meets an unfinished transaction can wait for its end.
+    private let finishing = Mutex(())
+    private let topics: TopicRegistry
+    private let groups: GroupRuntime
+    private let time: any TimeSource
+    private let logger: Logger
+    private let idFile: ProducerIdFile
+    private let partitionCount: Int32
+
+    init(
+        topics: TopicRegistry,
+        groups: GroupRuntime,
+        data: DataDirectory,
+        time: any TimeSource,
+        configuration: BrokerConfiguration,
+        logger: Logger
+    ) {
+        self.topics = topics
+        self.groups = groups
+        self.time = time
+        self.logger = logger
+        idFile = ProducerIdFile(in: data)
+        partitionCount = topics.topic(InternalTopic.transactions)?.record.partitionCount ?? 1
+        var settings = TransactionCoordinator.Settings()
+        settings.timeoutMaximumMs = Int32(clamping: configuration.maximumTransactionTimeout.wholeMilliseconds)
+        state = Mutex(State(coordinator: TransactionCoordinator(settings: settings)))
+    }
+
+    // Requests
+
+    /// An identity for an idempotent producer without transactions.
+    package func newProducerId() throws(BrokerError) -> ProducerIdentity {
+        try state.withLock { (state) throws(BrokerError) in
+            try reserveIds(&state)
+            guard let id = state.producerIds.take() else {
+                throw BrokerError(.unknownServerError, "no producer id could be reserved")
+            }
+            return ProducerIdentity(id: id, epoch: 0)
+        }
+    }
+
+    /// Takes a transactional id over: fences its owner, aborts what it left open, gives the new identity.
+    package func initProducerId(
+        _ transactionalId: String,
+        timeout: Duration,
+        expected: ProducerIdentity? = nil
+    ) throws(BrokerError) -> ProducerIdentity {
+        let timeoutMs = Int32(clamping: timeout.wholeMilliseconds)
+        for _ in 0..<Self.attempts {
+            do {
+                let outcome = try request { (state, now) throws(CoordinatorError) in
+                    try state.coordinator.initProducerId(
+                        transactionalId, timeoutMs: timeoutMs, expected: expected, producerIds: &state.producerIds,
+                        now: now
+                    )
+                } record: { outcome in
+                    switch outcome {
+                    case .assigned(_, let record): record
+                    case .abortFirst(let prepared): prepared.record
+                    }
+                }
+                switch outcome {
+                case .assigned(let producer, _):
+                    // Durable, or after loss of power the same epoch could be given to another owner.
+                    try log(of: transactionalId).flush()
+                    return producer
+                case .abortFirst(let prepared):
+                    try finish(prepared.markers)
+                }
+            } catch let error where error.code == .concurrentTransactions {
+                try finishPending(transactionalId)
+            }
+        }
+        throw BrokerError(
+            .concurrentTransactions, "the previous transaction of \(transactionalId) is still being completed; try again"
+        )
+    }
+
+    /// Adds partitions to a transaction before its first records go there.
+    package func addPartitions(
+        _ partitions: Set<TopicPartition>,
+        to transactionalId: String,
+        producer: ProducerIdentity
+    ) throws(BrokerError) {
+        _ = try request { (state, now) throws(CoordinatorError) in
+            try state.coordinator.addPartitions(partitions, to: transactionalId, producer: producer, now: now)
+        } record: { $0 }
+    }
+
+    /// Makes a group's positions part of a transaction (KIP-447): visible with its commit only, refused if the member's
+    /// generation is not the group's any more.
+    package func commitOffsets(
+        _ offsets: [TopicPartition: CommittedOffset],
+        for membership: GroupMembership,
+        in transactionalId: String,
+        producer: ProducerIdentity
+    ) throws(BrokerError) {
+        try addPartitions([groups.offsetsPartition(of: membership.groupId)], to: transactionalId, producer: producer)
+        try makeDurable(offsets)
+        try groups.commit(offsets, for: membership, producer: producer)
+    }
+
+    /// A position is never durable before the records that it has passed, or after loss of power it would lie beyond the
+    /// end of its partition and pass by the records that come there next.
+    package func makeDurable(_ offsets: [TopicPartition: CommittedOffset]) throws(BrokerError) {
+        for (id, offset) in offsets {
+            guard let partition = try? topics.partition(id) else { continue }
+            try partition.flush(upTo: offset.offset)
+        }
+    }
+
+    /// Ends a transaction and returns the identity for the next one. A commit that returns survives loss of power, and
+    /// its records are visible.
+    package func end(
+        _ transactionalId: String,
+        producer: ProducerIdentity,
+        _ result: TransactionResult
+    ) throws(BrokerError) -> ProducerIdentity {
+        for _ in 0..<Self.attempts {
+            do {
+                if result == .commit { try flushData(of: transactionalId) }
+                let outcome = try request { (state, now) throws(CoordinatorError) in
+                    try state.coordinator.endTransaction(
+                        transactionalId, producer: producer, result: result, producerIds: &state.producerIds, now: now
+                    )
+                } record: { outcome in
+                    switch outcome {
+                    case .prepared(let prepared): prepared.record
+                    case .alreadyEnded: nil
+                    }
+                }
+                switch outcome {
+                case .alreadyEnded(let next):
+                    return next
+                case .prepared(let prepared):
+                    if result == .commit { try log(of: transactionalId).flush() }
+                    do throws(BrokerError) {
+                        try finish(prepared.markers)
+                    } catch {
+                        // The decision stands; the markers are written later, and the next transaction waits for them.
+                        logger.error(
+                            "a transaction is decided, but not all of its markers could be written yet",
+                            metadata: ["transactionalId": "\(transactionalId)", "error": "\(error)"]
+                        )
+                    }
+                    return prepared.nextProducer
+                }
+            } catch let error where error.code == .concurrentTransactions {
+                try finishPending(transactionalId)
+            }
+        }
+        throw BrokerError(
+            .concurrentTransactions, "the previous transaction of \(transactionalId) is still being completed; try again"
+        )
+    }
+
+    /// Aborts transactions that are past their time-out, fencing their owners; tries again to finish what is decided.
+    func expire(_ now: Int64) throws(BrokerError) {
+        let expired = try state.withLock { (state) throws(BrokerError) in
+            let expired = state.coordinator.expireTransactions(now: now)
+            for prepared in expired { try append(prepared.record, &state) }
+            return expired
+        }
+        for prepared in expired {
+            logger.warning(
+                "aborted a transaction that took longer than its time-out",
+                metadata: ["transactionalId": "\(prepared.markers.transactionalId)"]
+            )
+        }
+        try finishPending(nil)
+        try state.withLock { (state) throws(BrokerError) in
+            for record in state.coordinator.expireTransactionalIds(now: now) { try append(record, &state) }
+        }
+    }
+
+    /// What is known of a transactional id.
+    package func describe(_ transactionalId: String) throws(BrokerError) -> TransactionDescription {
+        do throws(CoordinatorError) {
+            return try state.withLock { (state) throws(CoordinatorError) in
+                try state.coordinator.describe(transactionalId)
+            }
+        } catch {
+            throw BrokerError(error)
+        }
+    }
+
+    /// All transactional ids.
+    package func list() -> [TransactionDescription] {
+        state.withLock { $0.coordinator.list() }
+    }
+
+    // Recovery
+
+    /// Replays `__transaction_state`, finishes what was decided, and ends what no coordinator knows of any more.
+    func load() throws(BrokerError) {
+        var decisions = TransactionDecisions()
+        var coordinator = state.withLock { $0.coordinator }
+        for number in 0..<partitionCount {
+            let log = CoordinatorLog(partition: try topics.partition(TopicPartition(InternalTopic.transactions, number)))
+            try log.replay { (batch, records) throws(BrokerError) in
+                guard !batch.header.attributes.isControl else { return }
+                for record in try Self.decode(batch, records) {
+                    coordinator.replay(record)
+                    decisions.replay(record)
+                }
+            }
+        }
+        let known = coordinator.list()
+        try state.withLock { (state) throws(BrokerError) in
+            state.coordinator = coordinator
+            state.unreserved = try idFile.read() ?? Self.firstUnusedId(known, topics)
+        }
+        try endOrphans(known, decisions)
+        try finishPending(nil)
+    }
+
+    /// Ends open transactions that their coordinator has moved on from: their markers were lost with the power. The log
+    /// of decisions tells how (each transaction has an epoch of its own); what was never decided is aborted.
+    private func endOrphans(
+        _ known: [TransactionDescription],
+        _ decisions: TransactionDecisions
+    ) throws(BrokerError) {
+        let owners = Dictionary(known.map { ($0.producer.id, $0) }, uniquingKeysWith: { first, _ in first })
+        // Positions become visible no earlier than the records that they stand for.
+        let partitions = topics.all.flatMap(\.partitions).sorted { left, _ in left.id.topic != InternalTopic.offsets }
+        for partition in partitions {
+            for open in partition.log.openTransactions {
+                if let owner = owners[open.producer.id] {
+                    let isCurrent = owner.state == .ongoing && owner.producer == open.producer
+                    if isCurrent {
+                        // The partition's own record may have been lost where its data was not.
+                        try addPartitions([partition.id], to: owner.transactionalId, producer: owner.producer)
+                        continue
+                    }
+                    let isDecided = owner.state == .prepareCommit || owner.state == .prepareAbort
+                    if isDecided, owner.partitions.contains(partition.id) { continue }
+                }
+                let result = decisions.result(for: open.producer) ?? .abort
+                logger.notice(
+                    "ended a transaction whose marker was lost",
+                    metadata: [
+                        "partition": "\(partition.id)", "producer": "\(open.producer)", "result": "\(result)",
+                    ]
+                )
+                let epoch = open.producer.epoch == .max ? Int16.max : open.producer.epoch + 1
+                try writeMarker(
+                    TransactionMarkers(
+                        transactionalId: "",
+                        producer: ProducerIdentity(id: open.producer.id, epoch: epoch),
+                        result: result,
+                        coordinatorEpoch: 0,
+                        partitions: [partition.id],
+                        version: epoch == open.producer.epoch ? .one : .two
+                    ),
+                    to: partition
+                )
+            }
+        }
+    }
+
+    // Carrying out
+
+    private static let attempts = 8
+
+    /// Validates a request, appends the record that it leads to, and applies it, all under the lock.
+    private func request<Outcome: Sendable>(
+        _ body: (inout State, Int64) throws(CoordinatorError) -> Outcome,
+        record: (Outcome) -> TransactionRecord?
+    ) throws(BrokerError) -> Outcome {
+        let now = time.milliseconds
+        return try state.withLock { (state) throws(BrokerError) in
+            try reserveIds(&state)
+            let outcome: Outcome
+            do throws(CoordinatorError) {
+                outcome = try body(&state, now)
+            } catch {
+                throw BrokerError(error)
+            }
+            if let record = record(outcome) { try append(record, &state) }
+            return outcome
+        }
+    }
+
+    private func reserveIds(_ state: inout State) throws(BrokerError) {
+        guard state.producerIds.isExhausted else { return }
+        let first = state.unreserved
+        let end = first + ProducerIdBlock.defaultSize
+        try idFile.write(next: end)
+        state.unreserved = end
+        state.producerIds.refill(first..<end)
+    }
+
+    private func append(_ record: TransactionRecord, _ state: inout State) throws(BrokerError) {
+        var key = ByteWriter(capacity: 64)
+        var value = ByteWriter(capacity: 256)
+        record.encodeKey(into: &key)
+        let hasValue = record.encodeValue(into: &value)
+        state.batch.reset()
+        state.batch.append(key: key.bytes, value: hasValue ? value.bytes : nil, timestamp: time.milliseconds)
+        try log(of: record.transactionalId).append(state.batch)
+        state.coordinator.replay(record)
+    }
+
+    private func log(of transactionalId: String) throws(BrokerError) -> CoordinatorLog {
+        let number = coordinatorPartition(forKey: transactionalId, partitionCount: partitionCount)
+        return CoordinatorLog(partition: try topics.partition(TopicPartition(InternalTopic.transactions, number)))
+    }
+
+    private func flushData(of transactionalId: String) throws(BrokerError) {
+        let partitions = state.withLock { $0.coordinator.metadata(of: transactionalId)?.partitions ?? [] }
+        for id in partitions.sorted() {
+            // A topic that was deleted meanwhile has nothing left to commit.
+            guard let partition = try? topics.partition(id) else { continue }
+            try partition.flush()
+        }
+    }
+
+    /// Writes the markers of a decided transaction and completes it.
+    private func finish(_ markers: TransactionMarkers) throws(BrokerError) {
+        try finishing.withLock { _ throws(BrokerError) in try writeAndComplete(markers) }
+    }
+
+    /// Finishes one decided transaction, or all of them; waits for who is finishing already.
+    private func finishPending(_ transactionalId: String?) throws(BrokerError) {
+        try finishing.withLock { _ throws(BrokerError) in
+            let pending = state.withLock { $0.coordinator.pendingMarkers() }
+            for markers in pending where transactionalId == nil || markers.transactionalId == transactionalId {
+                try writeAndComplete(markers)
+            }
+        }
+    }
+
+    private func writeAndComplete(_ markers: TransactionMarkers) throws(BrokerError) {
+        let isPending = state.withLock { state in
+            state.coordinator.pendingMarkers().contains { $0 == markers }
+        }
+        guard isPending else { return }
+        // Positions last: who sees a position sees the records that it led to.
+        let ordered = markers.partitions.filter { $0.topic != InternalTopic.offsets }
+            + markers.partitions.filter { $0.topic == InternalTopic.offsets }
+        for id in ordered {
+            guard let partition = try? topics.partition(id) else { continue }
+            try writeMarker(markers, to: partition)
+        }
+        let now = time.milliseconds
+        try state.withLock { (state) throws(BrokerError) in
+            let record = state.coordinator.completeTransaction(
+                markers.transactionalId, producer: markers.producer, now: now
+            )
+            if let record { try append(record, &state) }
+        }
+    }
+
+    private func writeMarker(_ markers: TransactionMarkers, to partition: Partition) throws(BrokerError) {
+        let marker = EndTransactionMarker(markers.result, coordinatorEpoch: markers.coordinatorEpoch)
+        let version = Int(markers.version.rawValue)
+        if partition.id.topic == InternalTopic.offsets {
+            try groups.endTransaction(marker, of: markers.producer, in: partition, transactionVersion: version)
+        } else {
+            try partition.appendMarker(marker, for: markers.producer, transactionVersion: version)
+        }
+    }
+
+    private static func decode(
+        _ batch: RecordBatch,
+        _ records: UnsafeRawBufferPointer
+    ) throws(BrokerError) -> [TransactionRecord] {
+        var decoded: [TransactionRecord] = []
+        do {
+            var cursor = RecordCursor(batch.header, records: records)
+            while let record = try cursor.next() {
+                guard let key = record.key else { continue }
+                decoded.append(try TransactionRecord(key: key, value: record.value))
+            }
+        } catch let error as CoordinatorRecordError where error.isUnknownKind {
+            // A newer Kafka wrote it; its kinds of records that we do not know are not about transactions we own.
+        } catch {
+            throw BrokerError(.corruptMessage, "\(InternalTopic.transactions) cannot be replayed: \(error)")
+        }
+        return decoded
+    }
+
+    /// For a directory without the file of producer ids: the id after the greatest that anything mentions.
+    private static func firstUnusedId(_ known: [TransactionDescription], _ topics: TopicRegistry) -> Int64 {
+        var greatest = known.map(\.producer.id).max() ?? -1
+        for partition in topics.all.flatMap(\.partitions) {
+            for producer in partition.log.describeProducers() { greatest = max(greatest, producer.producer.id) }
+        }
+        return greatest + 1
+    }
+}
