@@ -42,6 +42,14 @@ public struct ProducerIdentity: Hashable, Sendable, CustomStringConvertible {
     public var description: String { "\(id)@\(epoch)" }
 }
 
+/// How a transaction ended.
+public enum TransactionResult: Hashable, Sendable {
+    /// Its records became visible.
+    case commit
+    /// Its records are never delivered to readers of committed data.
+    case abort
+}
+
 /// A member's membership of a consumer group at one generation; it fences offset commits of members that were replaced.
 ///
 /// Source: KIP-447.

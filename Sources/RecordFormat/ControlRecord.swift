@@ -1,13 +1,5 @@
 import MillracePrimitives
 
-/// How a transaction ended.
-public enum TransactionResult: Hashable, Sendable {
-    /// Its records became visible.
-    case commit
-    /// Its records are never delivered to readers of committed data.
-    case abort
-}
-
 /// The record that ends a transaction in a partition.
 ///
 /// Key: version (int16), type (int16: 0 abort, 1 commit). Value: version (int16), coordinator epoch (int32).
