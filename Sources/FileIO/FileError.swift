@@ -1,10 +1,11 @@
-package import SystemPackage
+import SystemPackage
 
 /// A file call that failed: what was tried, where, and why.
 package struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
     /// What was tried.
     package enum Operation: String, Hashable, Sendable {
-        case open, read, write, size, truncate, synchronize, close, createDirectory, list, rename, remove, lock
+        case open, read, write, size, truncate, synchronize, close, list, inspect, rename, remove, lock
+        case createDirectory = "create directory"
     }
 
     /// Why it failed, in the caller's terms.
@@ -18,6 +19,8 @@ package struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
         case isDirectory
         case notDirectory
         case locked
+        /// The file was opened for reading only.
+        case notWritable
         /// The file was closed before.
         case closed
         /// The disk or the kernel reported an error; the number is errno.
@@ -51,6 +54,7 @@ package struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
         case .isDirectory: "it is a directory"
         case .notDirectory: "it is not a directory"
         case .locked: "another process holds its lock"
+        case .notWritable: "it was opened for reading only"
         case .closed: "it was closed"
         case .inputOutput(let number): "input/output error (errno \(number))"
         case .crashed: "the simulated machine has crashed"

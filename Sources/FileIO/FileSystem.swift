@@ -1,4 +1,4 @@
-package import SystemPackage
+import SystemPackage
 
 /// The file system as the log sees it. Everything that touches a file goes through here, so that a test can lose
 /// un-synced bytes, tear writes and refuse calls.
