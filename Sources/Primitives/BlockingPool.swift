@@ -71,8 +71,9 @@ package final class BlockingPool: Sendable {
                 guard queue.head < queue.jobs.count else { return nil }
                 let job = queue.jobs[queue.head]
                 queue.head += 1
-                if queue.head == queue.jobs.count {
-                    queue.jobs.removeAll(keepingCapacity: true)
+                // A queue that is never empty must not keep the jobs that are done: their half is cut off when it is long.
+                if queue.head == queue.jobs.count || queue.head >= 64 && queue.head * 2 >= queue.jobs.count {
+                    queue.jobs.removeFirst(queue.head)
                     queue.head = 0
                 }
                 return job

@@ -41,7 +41,7 @@ public enum Hashes {
         let first: UInt64 = 0xa076_1d64_78bd_642f
         let second: UInt64 = 0xe703_7ed1_a0b4_28db
         let count = bytes.count
-        var hash = UInt64(truncatingIfNeeded: count) ^ first
+        var hash = first
         var offset = 0
         while offset &+ 8 <= count {
             hash = fold(hash ^ bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self), second)
@@ -61,7 +61,9 @@ public enum Hashes {
             }
             hash = fold(hash ^ tail, second)
         }
-        return fold(hash ^ first, second)
+        // The length comes in last: at the start it would meet the first bytes unmixed, and a short key could make up
+        // for another length by another first byte.
+        return fold(hash ^ first, second ^ UInt64(truncatingIfNeeded: count))
     }
 
     @inlinable

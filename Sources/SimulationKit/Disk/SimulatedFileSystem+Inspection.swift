@@ -48,6 +48,12 @@ extension SimulatedFileSystem {
         state.withLock { $0.openCounts.values.reduce(0, +) }
     }
 
+    /// The number of files and directories kept, those included that have lost their names and might get them back
+    /// by a crash, or are open.
+    package var nodeCount: Int {
+        state.withLock { $0.disk.files.count + $0.disk.directories.count }
+    }
+
     /// Gives a file other bytes, in the page cache and on the disk, as if it had always had them; makes it if it is
     /// missing, but not its directory.
     package func overwrite(_ path: FilePath, with bytes: [UInt8]) throws(FileError) {

@@ -1,0 +1,72 @@
+import MillracePrimitives
+import Testing
+
+@Suite("Hashes and checksums")
+struct HashTests {
+    @Test(
+        "murmur2 gives the values that Kafka's own clients place keys with",
+        arguments: [
+            ("21", -973_932_308), ("foobar", -790_332_482), ("a-little-bit-long-string", -985_981_536),
+            ("a-little-bit-longer-string", -1_486_304_829),
+            ("lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58_897_971), ("abc", 479_470_107),
+        ] as [(String, Int32)]
+    )
+    func murmur2(key: String, hash: Int32) {
+        #expect(Array(key.utf8).withUnsafeBytes { Hashes.murmur2($0) } == hash)
+    }
+
+    @Test("a key's partition lies within the topic, whatever the sign of its hash")
+    func partition() {
+        for key in ["21", "foobar", "abc", ""] {
+            for count in [1, 2, 7, 100] as [Int32] {
+                let partition = Array(key.utf8).withUnsafeBytes { Hashes.partition(forKey: $0, of: count) }
+                #expect((0..<count).contains(partition), "\(key) of \(count)")
+            }
+        }
+        // (-973932308 & 0x7fffffff) % 100
+        #expect(Array("21".utf8).withUnsafeBytes { Hashes.partition(forKey: $0, of: 100) } == 40)
+    }
+
+    @Test("the mixed hash depends on every byte and on the length")
+    func mix() {
+        var seen: Set<UInt64> = []
+        for count in 0...40 {
+            let zeros = [UInt8](repeating: 0, count: count)
+            #expect(seen.insert(zeros.withUnsafeBytes { Hashes.mix($0) }).inserted, "length \(count)")
+            for index in 0..<count {
+                var bytes = zeros
+                bytes[index] = 1
+                #expect(seen.insert(bytes.withUnsafeBytes { Hashes.mix($0) }).inserted, "byte \(index) of \(count)")
+            }
+        }
+    }
+
+    @Test("CRC-32C of the check string is the published value, by both ways")
+    func crcCheckValue() {
+        Array("123456789".utf8).withUnsafeBytes { bytes in
+            #expect(CRC32C.checksum(bytes) == 0xe306_9283)
+            #expect(CRC32C.portableChecksum(bytes) == 0xe306_9283)
+        }
+        #expect(CRC32C.checksum(UnsafeRawBufferPointer(start: nil, count: 0)) == 0)
+    }
+
+    @Test("both ways to a CRC-32C agree, at every length and alignment, also in two steps")
+    func crcAgreement() {
+        var random = SeededRandom(seed: 3)
+        let bytes = (0..<300).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+        bytes.withUnsafeBytes { bytes in
+            for start in 0..<9 {
+                for end in start...bytes.count {
+                    let part = UnsafeRawBufferPointer(rebasing: bytes[start..<end])
+                    let expected = CRC32C.portableChecksum(part)
+                    let head = UnsafeRawBufferPointer(rebasing: part[..<(part.count / 3)])
+                    let tail = UnsafeRawBufferPointer(rebasing: part[(part.count / 3)...])
+                    let inSteps = CRC32C.checksum(tail, continuing: CRC32C.checksum(head))
+                    if CRC32C.checksum(part) != expected || inSteps != expected {
+                        Issue.record("the checksums of \(start)..<\(end) differ")
+                    }
+                }
+            }
+        }
+    }
+}
