@@ -66,7 +66,10 @@ let package = Package(
 
         // Storage
         module("FileIO", ["MillracePrimitives", "CMillracePlatform", system]),
-        module("LogStorage", ["MillracePrimitives", "MillraceRecordFormat", "MillraceFileIO"] + collections),
+        module(
+            "LogStorage",
+            ["MillracePrimitives", "MillraceRecordFormat", "MillraceFileIO", system] + collections
+        ),
         module("StateStores", ["MillracePrimitives"]),
 
         // Engine and clients
@@ -133,8 +136,9 @@ let package = Package(
             "LogStorageTests",
             [
                 "MillraceLogStorage", "MillraceRecordFormat", "MillraceFileIO", "MillraceSimulationKit",
-                "MillracePrimitives",
-            ]
+                "MillracePrimitives", system,
+            ],
+            resources: [.copy("Fixtures")]
         ),
         tests("StateStoresTests", ["MillraceStateStores", "MillracePrimitives"]),
         tests(

@@ -1,0 +1,496 @@
+import MillraceFileIO
+import MillracePrimitives
+import MillraceRecordFormat
+import Synchronization
+
+// Appending. A batch is checked, gets its offset and leader epoch stamped into the caller's memory, and goes from there
+// to the file in one write. Only then do the producers, indexes and offsets change (LE-89), so that a failed append leaves
+// no trace.
+extension PartitionLog {
+    /// Appends one or more whole batches.
+    ///
+    /// - Parameters:
+    ///   - batches: the batches one after the other; offsets and leader epoch, and with `LogAppendTime` timestamps, are
+    ///     written into them.
+    ///   - unknownProducer: what to do with an idempotent producer that is not known here (LE-24).
+    package func append(
+        _ batches: UnsafeMutableRawBufferPointer,
+        origin: AppendOrigin,
+        leaderEpoch: Int32,
+        unknownProducer: UnknownProducerPolicy = .anySequence
+    ) throws(LogError) -> AppendResult {
+        let request = AppendRequest(
+            batches: batches,
+            origin: origin,
+            leaderEpoch: leaderEpoch,
+            unknownProducer: unknownProducer,
+            now: time.milliseconds
+        )
+        if origin == .client { try validate(request) }
+        while true {
+            let outcome = try state.withLock { (state) throws(LogError) -> AppendOutcome in
+                try self.append(request, to: &state)
+            }
+            switch outcome {
+            case .appended(let result, let flushesNow):
+                if flushesNow { try flush(upTo: result.lastOffset + 1) }
+                return result
+            case .needsRoll(let segment):
+                try roll(replacing: segment)
+            }
+        }
+    }
+
+    /// Ends a producer's transaction in this partition (LE-47, LE-48).
+    ///
+    /// - Parameter transactionVersion: 2 if the producer's epoch goes up with each transaction (KIP-890): then the marker
+    ///   has the epoch after that of the data, and the same marker once more changes nothing.
+    package func appendMarker(
+        _ marker: EndTransactionMarker,
+        producer: ProducerIdentity,
+        transactionVersion: Int,
+        leaderEpoch: Int32
+    ) throws(LogError) -> AppendResult {
+        var bytes = marker.batch(for: producer, timestamp: time.milliseconds)
+        let now = time.milliseconds
+        while true {
+            // Typed errors do not pass through `withUnsafeMutableBytes`, so the outcome is carried in a `Result`.
+            let outcome = bytes.withUnsafeMutableBytes { batch in
+                Result { () throws(LogError) in
+                    try state.withLock { (state) throws(LogError) -> AppendOutcome in
+                        try self.append(
+                            marker,
+                            batch: batch,
+                            of: producer,
+                            transactionVersion: transactionVersion,
+                            leaderEpoch: leaderEpoch,
+                            now: now,
+                            to: &state
+                        )
+                    }
+                }
+            }
+            switch try outcome.get() {
+            case .appended(let result, _): return result
+            case .needsRoll(let segment): try roll(replacing: segment)
+            }
+        }
+    }
+}
+
+/// What is to be appended, and how.
+private struct AppendRequest {
+    var batches: UnsafeMutableRawBufferPointer
+    var origin: AppendOrigin
+    var leaderEpoch: Int32
+    var unknownProducer: UnknownProducerPolicy
+    var now: Int64
+}
+
+/// What came of an attempt to append.
+private enum AppendOutcome {
+    case appended(AppendResult, flushesNow: Bool)
+    /// The active segment, with this base offset, has to be sealed first.
+    case needsRoll(Int64)
+}
+
+extension PartitionLog {
+    /// Checks a foreign producer's batches as far as that needs nothing of the log, outside of its lock.
+    private func validate(_ request: AppendRequest) throws(LogError) {
+        let configuration = self.configuration
+        let needsKeys = configuration.cleanupPolicy.contains(.compact)
+        var decompressor = Decompressor()
+        var rest = UnsafeRawBufferPointer(request.batches)
+        while rest.count > 0 {
+            let batch: RecordBatch
+            do throws(RecordFormatError) {
+                batch = try RecordBatch(reading: rest)
+                try batch.validateRecords(&decompressor)
+                if needsKeys, let index = try batch.indexOfMissingKey(&decompressor) {
+                    throw RecordFormatError.invalidRecord(index: index, reason: .negativeLength)
+                }
+            } catch {
+                if needsKeys, case .invalidRecord(let index, .negativeLength) = error {
+                    throw .invalidRecord(partition, .missingKey(index: index))
+                }
+                throw .invalidBatch(partition, error)
+            }
+            if configuration.timestampType == .createTime {
+                try checkTimestamps(batch.header, now: request.now, configuration)
+            }
+            rest = UnsafeRawBufferPointer(rebasing: rest[batch.header.sizeInBytes...])
+        }
+    }
+
+    private func checkTimestamps(
+        _ header: RecordBatchHeader,
+        now: Int64,
+        _ configuration: LogConfiguration
+    ) throws(LogError) {
+        let (early, underflow) = now.subtractingReportingOverflow(configuration.timestampBeforeMaxMs)
+        let (late, overflow) = now.addingReportingOverflow(configuration.timestampAfterMaxMs)
+        let earliest = underflow || configuration.timestampBeforeMaxMs == Int64.max ? Int64.min : early
+        let latest = overflow ? Int64.max : late
+        for timestamp in [header.baseTimestamp, header.maxTimestamp] where timestamp < earliest || timestamp > latest {
+            throw .invalidTimestamp(partition, timestamp: timestamp, earliest: earliest, latest: latest)
+        }
+    }
+
+    /// Checks one batch's header.
+    private func header(
+        of bytes: UnsafeRawBufferPointer,
+        _ request: AppendRequest,
+        _ configuration: borrowing LogConfiguration
+    ) throws(LogError) -> RecordBatchHeader {
+        let header: RecordBatchHeader
+        do throws(RecordFormatError) {
+            header = try RecordBatchHeader(reading: bytes)
+        } catch {
+            throw .invalidBatch(partition, error)
+        }
+        let size = header.sizeInBytes
+        guard size <= bytes.count else {
+            throw .invalidBatch(partition, .truncated(needed: size, available: bytes.count))
+        }
+        guard size <= configuration.maxMessageBytes else {
+            throw .recordTooLarge(
+                partition,
+                sizeInBytes: size,
+                limit: configuration.maxMessageBytes,
+                setting: "max.message.bytes"
+            )
+        }
+        guard !header.attributes.isControl else { throw .invalidRecord(partition, .controlBatch) }
+        guard header.recordCount > 0 else { throw .invalidRecord(partition, .empty) }
+        guard Int64(header.recordCount) == Int64(header.lastOffsetDelta) + 1 else {
+            throw .invalidRecord(
+                partition,
+                .recordCount(header.recordCount, lastOffsetDelta: header.lastOffsetDelta)
+            )
+        }
+        if header.producer.id >= 0 {
+            let hasSequence = header.baseSequence >= 0 || request.origin == .coordinator
+            guard header.producer.epoch >= 0, hasSequence else { throw .invalidRecord(partition, .producerFields) }
+        } else if header.attributes.isTransactional {
+            throw .invalidRecord(partition, .producerFields)
+        }
+        return header
+    }
+
+    private func append(_ request: AppendRequest, to state: inout LogState) throws(LogError) -> AppendOutcome {
+        try checkWritable(state)
+        var bytes = UnsafeRawBufferPointer(request.batches)
+        guard bytes.count > 0 else { throw .invalidRecord(partition, .empty) }
+
+        var first = try header(of: bytes, request, state.configuration)
+        // A repeated request may have been stored in part; what was is acknowledged again, the rest is appended.
+        var storedBase: Int64?
+        while request.origin != .coordinator, first.producer.id >= 0,
+            let stored = state.producers.states[first.producer.id]?.duplicate(of: first)
+        {
+            bytes = UnsafeRawBufferPointer(rebasing: bytes[first.sizeInBytes...])
+            storedBase = storedBase ?? stored.firstOffset
+            guard bytes.count > 0 else {
+                let result = AppendResult(
+                    baseOffset: storedBase ?? stored.firstOffset,
+                    lastOffset: stored.lastOffset,
+                    appendTime: stored.appendTime,
+                    logStartOffset: state.logStartOffset,
+                    isDuplicate: true
+                )
+                return .appended(result, flushesNow: false)
+            }
+            first = try header(of: bytes, request, state.configuration)
+        }
+        if first.sizeInBytes == bytes.count {
+            return try appendOne(first, bytes, storedBase, request, to: &state)
+        }
+        return try appendSeveral(bytes, storedBase, request, to: &state)
+    }
+
+    /// The common case, one batch: no list is made.
+    private func appendOne(
+        _ checked: RecordBatchHeader,
+        _ bytes: UnsafeRawBufferPointer,
+        _ storedBase: Int64?,
+        _ request: AppendRequest,
+        to state: inout LogState
+    ) throws(LogError) -> AppendOutcome {
+        var header = checked
+        var producer: ProducerState?
+        if header.producer.id >= 0 {
+            let known = state.producers.state(of: header.producer.id)
+            try check(header, known, request)
+            producer = known
+        }
+        if let segment = try segmentToRoll(for: header, lastHeader: header, bytes.count, state) {
+            return .needsRoll(segment)
+        }
+        let base = state.logEndOffset
+        stamp(&header, bytes, offset: base, request, state.configuration)
+        try write(bytes, to: &state)
+        if var producer {
+            producer.apply(header, now: request.now)
+            state.producers.update(producer)
+        }
+        finish(header, size: bytes.count, leaderEpoch: request.leaderEpoch, in: &state)
+        return appended(base: storedBase ?? base, header, request, state)
+    }
+
+    private func appendSeveral(
+        _ bytes: UnsafeRawBufferPointer,
+        _ storedBase: Int64?,
+        _ request: AppendRequest,
+        to state: inout LogState
+    ) throws(LogError) -> AppendOutcome {
+        var headers: [RecordBatchHeader] = []
+        var producers: [Int64: ProducerState] = [:]
+        var offset = state.logEndOffset
+        var position = 0
+        while position < bytes.count {
+            let rest = UnsafeRawBufferPointer(rebasing: bytes[position...])
+            var header = try header(of: rest, request, state.configuration)
+            if header.producer.id >= 0 {
+                var producer = producers[header.producer.id] ?? state.producers.state(of: header.producer.id)
+                try check(header, producer, request)
+                header.baseOffset = offset
+                producer.apply(header, now: request.now)
+                producers[header.producer.id] = producer
+            }
+            headers.append(header)
+            offset += Int64(header.lastOffsetDelta) + 1
+            position += header.sizeInBytes
+        }
+        guard let first = headers.first, var last = headers.last else { throw .invalidRecord(partition, .empty) }
+        last.lastOffsetDelta = Int32(truncatingIfNeeded: min(offset - state.logEndOffset - 1, Int64(Int32.max)))
+        if let segment = try segmentToRoll(for: first, lastHeader: last, bytes.count, state) {
+            return .needsRoll(segment)
+        }
+        let base = state.logEndOffset
+        offset = base
+        position = 0
+        for index in headers.indices {
+            let size = headers[index].sizeInBytes
+            let batch = UnsafeRawBufferPointer(rebasing: bytes[position..<position + size])
+            stamp(&headers[index], batch, offset: offset, request, state.configuration)
+            offset = headers[index].nextOffset
+            position += size
+        }
+        try write(bytes, to: &state)
+        // Applied anew, now that the batches have their final offsets and timestamps.
+        for header in headers {
+            if header.producer.id >= 0 {
+                var producer = state.producers.state(of: header.producer.id)
+                producer.apply(header, now: request.now)
+                state.producers.update(producer)
+            }
+            finish(header, size: header.sizeInBytes, leaderEpoch: request.leaderEpoch, in: &state)
+        }
+        return appended(base: storedBase ?? base, headers[headers.count - 1], request, state)
+    }
+
+    private func check(
+        _ header: RecordBatchHeader,
+        _ producer: ProducerState,
+        _ request: AppendRequest
+    ) throws(LogError) {
+        try producer.check(
+            header,
+            checksSequence: request.origin != .coordinator,
+            unknownProducer: request.unknownProducer,
+            partition
+        )
+    }
+
+    private func appended(
+        base: Int64,
+        _ last: RecordBatchHeader,
+        _ request: AppendRequest,
+        _ state: borrowing LogState
+    ) -> AppendOutcome {
+        let stampsTime = state.configuration.timestampType == .logAppendTime
+        let result = AppendResult(
+            baseOffset: base,
+            lastOffset: last.lastOffset,
+            appendTime: stampsTime ? request.now : -1,
+            logStartOffset: state.logStartOffset,
+            isDuplicate: false
+        )
+        let unflushed = state.logEndOffset - state.durableEndOffset
+        return .appended(result, flushesNow: state.configuration.flushMessages.map { unflushed >= $0 } ?? false)
+    }
+
+    private func append(
+        _ marker: EndTransactionMarker,
+        batch: UnsafeMutableRawBufferPointer,
+        of producer: ProducerIdentity,
+        transactionVersion: Int,
+        leaderEpoch: Int32,
+        now: Int64,
+        to state: inout LogState
+    ) throws(LogError) -> AppendOutcome {
+        try checkWritable(state)
+        var producerState = state.producers.state(of: producer.id)
+        let verdict = try producerState.check(
+            marker,
+            epoch: producer.epoch,
+            transactionVersion: transactionVersion,
+            partition
+        )
+        guard verdict == .append else {
+            let result = AppendResult(
+                baseOffset: state.logEndOffset - 1,
+                lastOffset: state.logEndOffset - 1,
+                appendTime: -1,
+                logStartOffset: state.logStartOffset,
+                isDuplicate: true
+            )
+            return .appended(result, flushesNow: false)
+        }
+        let bytes = UnsafeRawBufferPointer(batch)
+        var header: RecordBatchHeader
+        do throws(RecordFormatError) {
+            header = try RecordBatchHeader(reading: bytes)
+        } catch {
+            throw .invalidBatch(partition, error)
+        }
+        if let segment = try segmentToRoll(for: header, lastHeader: header, bytes.count, state) {
+            return .needsRoll(segment)
+        }
+        let offset = state.logEndOffset
+        RecordBatchHeader.stamp(batch, baseOffset: offset, leaderEpoch: leaderEpoch)
+        header.baseOffset = offset
+        try write(bytes, to: &state)
+        let completed = producerState.apply(marker, epoch: producer.epoch, offset: offset, now: now)
+        state.producers.update(producerState)
+        if let completed, completed.isAborted {
+            state.active.aborted.append(
+                AbortedTransaction(
+                    producerId: completed.producerId,
+                    firstOffset: completed.firstOffset,
+                    lastOffset: offset,
+                    lastStableOffset: state.producers.lastStableOffset(after: completed)
+                )
+            )
+        }
+        finish(header, size: bytes.count, leaderEpoch: leaderEpoch, in: &state)
+        let result = AppendResult(
+            baseOffset: offset,
+            lastOffset: offset,
+            appendTime: -1,
+            logStartOffset: state.logStartOffset,
+            isDuplicate: false
+        )
+        return .appended(result, flushesNow: false)
+    }
+
+    /// Whether the active segment has to be sealed before these batches (LE-16); its base offset then.
+    private func segmentToRoll(
+        for first: RecordBatchHeader,
+        lastHeader: RecordBatchHeader,
+        _ size: Int,
+        _ state: borrowing LogState
+    ) throws(LogError) -> Int64? {
+        let configuration = state.configuration
+        guard size <= configuration.segmentBytes else {
+            throw .recordTooLarge(
+                partition,
+                sizeInBytes: size,
+                limit: configuration.segmentBytes,
+                setting: "segment.bytes"
+            )
+        }
+        let base = state.active.baseOffset
+        let lastOffset = state.logEndOffset + Int64(lastHeader.lastOffsetDelta)
+        guard state.active.size > 0 else {
+            // An empty segment that does not begin at the log's end is left by a recovery that cut everything.
+            return lastOffset - base > Int64(Int32.max) ? base : nil
+        }
+        let isFull = state.active.size > Int64(configuration.segmentBytes - size)
+        var isOld = false
+        if let start = state.active.firstTimestamp {
+            let (age, overflow) = first.maxTimestamp.subtractingReportingOverflow(start)
+            isOld = !overflow && age > configuration.segmentMs
+        }
+        let index = state.active.index
+        let isIndexFull =
+            index.offsets.count >= configuration.maximumIndexEntries
+            || index.times.count >= configuration.maximumTimeIndexEntries
+        return isFull || isOld || isIndexFull || lastOffset - base > Int64(Int32.max) ? base : nil
+    }
+
+    private func stamp(
+        _ header: inout RecordBatchHeader,
+        _ bytes: UnsafeRawBufferPointer,
+        offset: Int64,
+        _ request: AppendRequest,
+        _ configuration: borrowing LogConfiguration
+    ) {
+        let batch = UnsafeMutableRawBufferPointer(mutating: bytes)
+        RecordBatchHeader.stamp(batch, baseOffset: offset, leaderEpoch: request.leaderEpoch)
+        header.baseOffset = offset
+        header.leaderEpoch = request.leaderEpoch
+        if configuration.timestampType == .logAppendTime {
+            RecordBatchHeader.stampAppendTime(batch, timestamp: request.now)
+            header.maxTimestamp = request.now
+            header.attributes.rawValue |= 1 << 3
+        }
+    }
+
+    /// Writes at the end of the active segment, or leaves the file as it was.
+    private func write(_ bytes: UnsafeRawBufferPointer, to state: inout LogState) throws(LogError) {
+        do throws(FileError) {
+            if state.active.hasTornTail {
+                try state.active.log.truncate(to: state.active.size)
+                state.active.hasTornTail = false
+            }
+            do throws(FileError) {
+                try state.active.log.write(bytes, at: state.active.size)
+            } catch {
+                // What was written of the batch must not stay: its remains could end up behind a shorter one.
+                state.active.hasTornTail = true
+                if (try? state.active.log.truncate(to: state.active.size)) != nil { state.active.hasTornTail = false }
+                throw error
+            }
+        } catch {
+            throw .file(error)
+        }
+    }
+
+    /// Takes note of a batch that was written.
+    private func finish(
+        _ header: RecordBatchHeader,
+        size: Int,
+        leaderEpoch: Int32,
+        in state: inout LogState
+    ) {
+        precondition(header.baseOffset == state.logEndOffset, "a batch is appended at the log's end")
+        if state.epochs.latest ?? -1 < leaderEpoch {
+            if state.epochs.assign(leaderEpoch, startOffset: header.baseOffset) { state.epochsHaveChanged = true }
+        }
+        state.active.index.add(
+            header,
+            position: state.active.size,
+            base: state.active.baseOffset,
+            interval: state.configuration.indexIntervalBytes
+        )
+        if state.active.firstTimestamp == nil { state.active.firstTimestamp = header.maxTimestamp }
+        state.active.size += Int64(size)
+        state.logEndOffset = header.nextOffset
+    }
+}
+
+extension RecordBatch {
+    /// The first record without a key; nil if all have one.
+    func indexOfMissingKey(_ decompressor: inout Decompressor) throws(RecordFormatError) -> Int? {
+        try withRecords(&decompressor) { (records) throws(RecordFormatError) -> Int? in
+            var cursor = RecordCursor(header, records: records)
+            var index = 0
+            while let record = try cursor.next() {
+                if record.key == nil { return index }
+                index += 1
+            }
+            return nil
+        }
+    }
+}
