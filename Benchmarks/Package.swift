@@ -1,0 +1,24 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let package = Package(
+    name: "millrace-benchmarks",
+    platforms: [.macOS(.v15)],
+    dependencies: [
+        .package(name: "millrace", path: "..")
+    ],
+    targets: [
+        // The floor is optimised in every configuration: a slow floor would flatter what is measured against it.
+        .target(name: "CFloor", cSettings: [.unsafeFlags(["-O3"])]),
+        .executableTarget(
+            name: "millrace-bench",
+            dependencies: ["CFloor", .product(name: "Millrace", package: "millrace")],
+            swiftSettings: [
+                .treatAllWarnings(as: .error),
+                .enableUpcomingFeature("ExistentialAny"),
+                .enableUpcomingFeature("MemberImportVisibility"),
+            ]
+        ),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,45 @@
+#ifndef FLOOR_H
+#define FLOOR_H
+
+// The floor: what the framework does under exactly-once, written by hand in C for one core. Batches of Kafka's record
+// format v2 are read from the page cache, checked (CRC-32C) and decoded; what comes out is encoded, checksummed and
+// written to files; every commit interval all open batches, a batch of offsets and an fdatasync of each file make a
+// commit. There is no broker, no thread, no lock, no index, no second copy: what a framework costs on top is the ratio.
+
+#include <stdint.h>
+
+typedef struct {
+    const char *directory;    // holds the input, and takes the output; it must exist
+    int64_t records;          // how many the input has
+    int32_t partitions;       // of the input and of each output, 1 to 64
+    int64_t commit_ms;        // the commit interval
+    int32_t sync;             // 1: a commit waits until it is on the disk; 0: until it is in the page cache
+    uint64_t seed;            // of the input's keys and values; not 0
+} floor_settings;
+
+typedef struct {
+    int32_t error;            // 0, or an errno; EBADMSG: a batch of the input is damaged
+    int64_t records;          // read from the input
+    int64_t records_out;      // written, to all outputs, without the offsets
+    int64_t bytes_out;        // written, likewise
+    int64_t commits;
+    double seconds;           // wall clock, from the first read to the end of the last commit
+    double cpu_seconds;       // of the calling thread, in the same time
+} floor_result;
+
+/// Writes the input, `input-<partition>.log`: keys from 0 to 99,999 as 8 bytes, big-endian, spread evenly and placed
+/// by a hash of the key; values of 100 lower-case letters. Not to be timed. `bytes_out` is the size of the input.
+floor_result floor_generate(floor_settings settings);
+
+/// Drops every record whose key is a multiple of ten and puts the value of the others in upper case, into
+/// `pipe-<partition>.log`.
+floor_result floor_pipe(floor_settings settings);
+
+/// Counts the records of each key; each record in gives one to `changelog-<partition>.log` and one to
+/// `count-<partition>.log`, with the key and its count in 8 bytes, big-endian.
+floor_result floor_count(floor_settings settings);
+
+/// Reads `<name>-<partition>.log` of all partitions, checks each batch and counts the records and bytes.
+floor_result floor_check(floor_settings settings, const char *name);
+
+#endif

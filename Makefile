@@ -1,0 +1,42 @@
+# The commands of this repository; `make help` lists them.
+
+INPUT ?= /usr/share/common-licenses
+DATA ?= .data/word-count
+ARGS ?=
+
+sources := Package.swift Sources Tests Examples Benchmarks/Package.swift Benchmarks/Sources
+swift = $(or $(shell command -v swift),$(error there is no `swift` here: install Swift 6.2 or newer, see https://www.swift.org/install))
+
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.SILENT:
+.PHONY: run test bench format lint clean help packages
+
+run: packages ## Count words: INPUT="file or folder …" (- is standard input), DATA=folder, ARGS="more options"
+	$(swift) build -c release --product word-count </dev/null
+	exec .build/release/word-count --data "$(DATA)" $(ARGS) $(INPUT)
+
+test: packages lint ## Check everything: format, build with warnings as errors, benchmarks, all tests
+	$(swift) build --package-path Benchmarks </dev/null
+	$(swift) build --build-tests --explicit-target-dependency-import-check error </dev/null
+	$(swift) test --skip-build --disable-xctest </dev/null
+
+bench: packages ## Run the benchmarks beside the floor in C: ARGS="options"
+	$(swift) build -c release --package-path Benchmarks --product millrace-bench </dev/null
+	exec Benchmarks/.build/release/millrace-bench $(ARGS)
+
+format: ## Format all Swift sources in place
+	$(swift) format --in-place --parallel --recursive $(sources)
+
+lint: ## Check the format of all Swift sources
+	$(swift) format lint --strict --parallel --recursive $(sources)
+
+clean: ## Remove what was built (data stays)
+	rm -rf .build Benchmarks/.build
+
+help: ## List these commands
+	awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+packages:
+	scripts/install-packages
