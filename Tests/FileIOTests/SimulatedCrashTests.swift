@@ -102,6 +102,28 @@ struct SimulatedCrashTests {
         #expect(after.bytes(of: "/y/a") == [1])
     }
 
+    @Test("of a chain of renames, exactly one name survives", arguments: Seed.sequence(50))
+    func renameChain(seed: Seed) throws {
+        try fileSystem.makeDurableFile("/a", [1])
+        try fileSystem.rename("/a", to: "/b")
+        try fileSystem.rename("/b", to: "/c")
+        var random = seed.random
+        let after = fileSystem.crash(using: &random)
+        #expect(try after.contents(of: "/").count == 1)
+    }
+
+    @Test("a new file moved to another directory is there, and there alone, once that is synchronized")
+    func moveOfNewFile() throws {
+        try fileSystem.createDirectory("/x")
+        try fileSystem.createDirectory("/y")
+        try fileSystem.synchronizeDirectory("/")
+        try fileSystem.makeFile("/x/a", [])
+        try fileSystem.rename("/x/a", to: "/y/a")
+        try fileSystem.synchronizeDirectory("/y")
+        #expect(outcomes(of: "/x/a") == [nil])
+        #expect(outcomes(of: "/y/a") == [[]])
+    }
+
     @Test("a write without synchronize survives, survives in part, or is lost")
     func tornWrite() throws {
         try fileSystem.makeDurableFile("/a", [UInt8](repeating: 1, count: 1_536))
