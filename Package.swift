@@ -84,8 +84,8 @@ let package = Package(
         module(
             "EmbeddedClient",
             [
-                "MillracePrimitives", "MillraceRecordFormat", "MillraceCoordination", "MillraceLogEngine",
-                "MillraceLogClient", logging,
+                "MillracePrimitives", "MillraceRecordFormat", "MillraceCoordination", "MillraceLogStorage",
+                "MillraceLogEngine", "MillraceLogClient", logging,
             ] + collections
         ),
 
@@ -122,7 +122,10 @@ let package = Package(
         // Examples
         .executableTarget(
             name: "word-count",
-            dependencies: ["Millrace", arguments, logging, lifecycle],
+            dependencies: [
+                "Millrace", arguments, logging, lifecycle,
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
             path: "Examples/WordCount",
             swiftSettings: strict
         ),

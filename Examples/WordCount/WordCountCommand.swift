@@ -3,6 +3,7 @@ import Foundation
 import Logging
 import Millrace
 import ServiceLifecycle
+import UnixSignals
 
 @main
 struct WordCountCommand: AsyncParsableCommand {

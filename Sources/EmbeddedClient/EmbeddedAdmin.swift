@@ -1,5 +1,6 @@
 import MillraceLogClient
 import MillraceLogEngine
+import MillraceLogStorage
 import MillracePrimitives
 
 /// An administrator's connection to a broker in the same process.
@@ -49,7 +50,7 @@ final class EmbeddedAdmin: AdminConnection {
     }
 
     func committedOffsets(of group: String) throws(ClientError) -> [TopicPartition: CommittedOffset] {
-        try client { () throws(BrokerError) in try broker.groups.committedOffsets(of: group) }
+        broker.groups.committedOffsets(of: group)
     }
 
     func offsetRange(

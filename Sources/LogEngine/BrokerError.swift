@@ -78,7 +78,7 @@ public struct BrokerError: Error, Hashable, Sendable, CustomStringConvertible {
 
 extension BrokerError {
     /// The error of a log, as the broker's callers see it.
-    init(_ error: LogError) {
+    package init(_ error: LogError) {
         let code: Code =
             switch error {
             case .outOfRange: .offsetOutOfRange
@@ -91,14 +91,14 @@ extension BrokerError {
             case .invalidProducerEpoch: .invalidProducerEpoch
             case .invalidTransactionState: .invalidTransactionState
             case .coordinatorFenced: .transactionCoordinatorFenced
-            case .file, .writesStopped: .storageError
+            case .file, .writesStopped, .inconsistentTopicId: .storageError
             case .closed: .closed
             }
         self.init(code, error.description)
     }
 
     /// A coordinator's refusal.
-    init(_ error: CoordinatorError) {
+    package init(_ error: CoordinatorError) {
         self.init(Code(rawValue: error.code.rawValue), error.message)
     }
 

@@ -8,18 +8,13 @@ struct CoordinatorLog: Sendable {
 
     /// Appends one batch of records that belong together.
     func append(_ batch: RecordBatchBuilder) throws(BrokerError) {
+        let bytes: UnsafeMutableRawBufferPointer
         do throws(RecordFormatError) {
-            let bytes = try batch.seal()
-            try append(bytes, .coordinator)
-        } catch let error as BrokerError {
-            throw error
+            bytes = try batch.seal()
         } catch {
             throw BrokerError(.corruptMessage, "\(error)")
         }
-    }
-
-    func append(_ bytes: UnsafeMutableRawBufferPointer, _ origin: AppendOrigin) throws(BrokerError) {
-        _ = try partition.append(bytes, origin: origin)
+        _ = try partition.append(bytes, origin: .coordinator)
     }
 
     func flush() throws(BrokerError) {

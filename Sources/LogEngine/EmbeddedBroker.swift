@@ -84,7 +84,7 @@ public final class EmbeddedBroker: Sendable {
             try Self.openTopics(
                 in: data, registry: topics, configuration: configuration, time: time, random: &random, logger: logger
             )
-            groups = GroupRuntime(topics: topics, time: time, configuration: configuration, seed: random.next())
+            groups = GroupRuntime(topics: topics, time: time, seed: random.next())
             transactions = TransactionRuntime(
                 topics: topics, groups: groups, data: data, time: time, configuration: configuration, logger: logger
             )
@@ -93,7 +93,7 @@ public final class EmbeddedBroker: Sendable {
             try Self.writeCheckpoints(topics, to: data)
         } catch {
             for topic in topics.all {
-                for partition in topic.partitions { partition.log.abandon() }
+                for partition in topic.partitions { partition.abandon() }
             }
             data.release()
             throw error
@@ -115,10 +115,10 @@ public final class EmbeddedBroker: Sendable {
             for topic in topics.all {
                 for partition in topic.partitions {
                     do throws(LogError) {
-                        try partition.log.close()
+                        try partition.log.close(clean: true)
                     } catch {
                         failure = failure ?? error
-                        partition.log.abandon()
+                        partition.abandon()
                     }
                     partition.ring()
                 }
@@ -144,7 +144,11 @@ public final class EmbeddedBroker: Sendable {
     /// Looks for what has timed out, and acts on it. Called by the housekeeping thread, or by a test.
     package func keepHouse() {
         let now = time.milliseconds
-        groups.expire(now)
+        do {
+            try groups.expire(now)
+        } catch {
+            logger.error("sessions of groups could not be looked after", metadata: ["error": "\(error)"])
+        }
         do {
             try transactions.expire(now)
         } catch {
@@ -210,17 +214,16 @@ public final class EmbeddedBroker: Sendable {
             let others = topics.records.filter { $0.name != name }
             try data.writeTopics(others + [record])
             _ = topics.remove(name)
-            do {
+            do throws(FileError) {
                 for partition in topic.partitions {
-                    partition.log.abandon()
-                    partition.ring()
+                    partition.abandon()
                     try data.removePartition(partition.id)
                 }
             } catch {
                 throw BrokerError(error)
             }
             try data.writeTopics(others)
-            groups.forget(topic: name)
+            try groups.forget(topic: name)
         }
     }
 

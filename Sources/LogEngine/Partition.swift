@@ -16,7 +16,7 @@ package final class Partition: Sendable {
     }
 
     /// Appends batches and wakes who waits for them.
-    func append(
+    package func append(
         _ batches: UnsafeMutableRawBufferPointer,
         origin: AppendOrigin
     ) throws(BrokerError) -> AppendResult {
@@ -36,7 +36,9 @@ package final class Partition: Sendable {
         transactionVersion: Int
     ) throws(BrokerError) {
         do throws(LogError) {
-            _ = try log.appendMarker(marker, producer: producer, transactionVersion: transactionVersion)
+            _ = try log.appendMarker(
+                marker, producer: producer, transactionVersion: transactionVersion, leaderEpoch: Partition.leaderEpoch
+            )
             ring()
         } catch {
             throw BrokerError(error)
@@ -44,12 +46,12 @@ package final class Partition: Sendable {
     }
 
     /// Blocks until what was appended before this call survives loss of power.
-    func flush() throws(BrokerError) {
+    package func flush() throws(BrokerError) {
         try flush(upTo: log.logEndOffset)
     }
 
     /// Blocks until everything before an offset survives loss of power.
-    func flush(upTo offset: Int64) throws(BrokerError) {
+    package func flush(upTo offset: Int64) throws(BrokerError) {
         do throws(LogError) {
             try log.flush(upTo: min(offset, log.logEndOffset))
         } catch {
@@ -57,11 +59,18 @@ package final class Partition: Sendable {
         }
     }
 
-    func watch(_ wakeup: Wakeup) {
+    /// Closes the log without order, because its data go, or are to be recovered.
+    func abandon() {
+        // Nothing is written, so nothing can fail; a log that was closed stays closed.
+        try? log.close(clean: false)
+        ring()
+    }
+
+    package func watch(_ wakeup: Wakeup) {
         watchers.withLock { $0.append(wakeup) }
     }
 
-    func unwatch(_ wakeup: Wakeup) {
+    package func unwatch(_ wakeup: Wakeup) {
         watchers.withLock { $0.removeAll { $0 === wakeup } }
     }
 

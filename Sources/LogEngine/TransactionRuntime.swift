@@ -11,7 +11,7 @@ import Synchronization
 /// appended and made durable: that is the commit. Markers and the Complete record follow and need not be durable, because
 /// recovery makes them again from the Prepare record.
 package final class TransactionRuntime: Sendable {
-    private struct State {
+    struct State {
         var coordinator: TransactionCoordinator
         var producerIds = ProducerIdBlock()
         /// The first producer id that was never reserved.
@@ -19,15 +19,15 @@ package final class TransactionRuntime: Sendable {
         let batch = RecordBatchBuilder(capacity: 1 << 10)
     }
 
-    private let state: Mutex<State>
+    let state: Mutex<State>
     /// Held while markers are written, so that who meets an unfinished transaction can wait for its end.
     private let finishing = Mutex(())
-    private let topics: TopicRegistry
-    private let groups: GroupRuntime
+    let topics: TopicRegistry
+    let groups: GroupRuntime
     private let time: any TimeSource
-    private let logger: Logger
-    private let idFile: ProducerIdFile
-    private let partitionCount: Int32
+    let logger: Logger
+    let idFile: ProducerIdFile
+    let partitionCount: Int32
 
     init(
         topics: TopicRegistry,
@@ -211,75 +211,6 @@ package final class TransactionRuntime: Sendable {
         state.withLock { $0.coordinator.list() }
     }
 
-    // Recovery
-
-    /// Replays `__transaction_state`, finishes what was decided, and ends what no coordinator knows of any more.
-    func load() throws(BrokerError) {
-        var decisions = TransactionDecisions()
-        var coordinator = state.withLock { $0.coordinator }
-        for number in 0..<partitionCount {
-            let log = CoordinatorLog(partition: try topics.partition(TopicPartition(InternalTopic.transactions, number)))
-            try log.replay { (batch, records) throws(BrokerError) in
-                guard !batch.header.attributes.isControl else { return }
-                for record in try Self.decode(batch, records) {
-                    coordinator.replay(record)
-                    decisions.replay(record)
-                }
-            }
-        }
-        let known = coordinator.list()
-        try state.withLock { (state) throws(BrokerError) in
-            state.coordinator = coordinator
-            state.unreserved = try idFile.read() ?? Self.firstUnusedId(known, topics)
-        }
-        try endOrphans(known, decisions)
-        try finishPending(nil)
-    }
-
-    /// Ends open transactions that their coordinator has moved on from: their markers were lost with the power. The log
-    /// of decisions tells how (each transaction has an epoch of its own); what was never decided is aborted.
-    private func endOrphans(
-        _ known: [TransactionDescription],
-        _ decisions: TransactionDecisions
-    ) throws(BrokerError) {
-        let owners = Dictionary(known.map { ($0.producer.id, $0) }, uniquingKeysWith: { first, _ in first })
-        // Positions become visible no earlier than the records that they stand for.
-        let partitions = topics.all.flatMap(\.partitions).sorted { left, _ in left.id.topic != InternalTopic.offsets }
-        for partition in partitions {
-            for open in partition.log.openTransactions {
-                if let owner = owners[open.producer.id] {
-                    let isCurrent = owner.state == .ongoing && owner.producer == open.producer
-                    if isCurrent {
-                        // The partition's own record may have been lost where its data was not.
-                        try addPartitions([partition.id], to: owner.transactionalId, producer: owner.producer)
-                        continue
-                    }
-                    let isDecided = owner.state == .prepareCommit || owner.state == .prepareAbort
-                    if isDecided, owner.partitions.contains(partition.id) { continue }
-                }
-                let result = decisions.result(for: open.producer) ?? .abort
-                logger.notice(
-                    "ended a transaction whose marker was lost",
-                    metadata: [
-                        "partition": "\(partition.id)", "producer": "\(open.producer)", "result": "\(result)",
-                    ]
-                )
-                let epoch = open.producer.epoch == .max ? Int16.max : open.producer.epoch + 1
-                try writeMarker(
-                    TransactionMarkers(
-                        transactionalId: "",
-                        producer: ProducerIdentity(id: open.producer.id, epoch: epoch),
-                        result: result,
-                        coordinatorEpoch: 0,
-                        partitions: [partition.id],
-                        version: epoch == open.producer.epoch ? .one : .two
-                    ),
-                    to: partition
-                )
-            }
-        }
-    }
-
     // Carrying out
 
     private static let attempts = 8
@@ -343,7 +274,7 @@ package final class TransactionRuntime: Sendable {
     }
 
     /// Finishes one decided transaction, or all of them; waits for who is finishing already.
-    private func finishPending(_ transactionalId: String?) throws(BrokerError) {
+    func finishPending(_ transactionalId: String?) throws(BrokerError) {
         try finishing.withLock { _ throws(BrokerError) in
             let pending = state.withLock { $0.coordinator.pendingMarkers() }
             for markers in pending where transactionalId == nil || markers.transactionalId == transactionalId {
@@ -357,12 +288,13 @@ package final class TransactionRuntime: Sendable {
             state.coordinator.pendingMarkers().contains { $0 == markers }
         }
         guard isPending else { return }
+        let marker = EndTransactionMarker(markers.result, coordinatorEpoch: markers.coordinatorEpoch)
         // Positions last: who sees a position sees the records that it led to.
         let ordered = markers.partitions.filter { $0.topic != InternalTopic.offsets }
             + markers.partitions.filter { $0.topic == InternalTopic.offsets }
         for id in ordered {
             guard let partition = try? topics.partition(id) else { continue }
-            try writeMarker(markers, to: partition)
+            try write(marker, for: markers.producer, markers.version, to: partition)
         }
         let now = time.milliseconds
         try state.withLock { (state) throws(BrokerError) in
@@ -373,41 +305,17 @@ package final class TransactionRuntime: Sendable {
         }
     }
 
-    private func writeMarker(_ markers: TransactionMarkers, to partition: Partition) throws(BrokerError) {
-        let marker = EndTransactionMarker(markers.result, coordinatorEpoch: markers.coordinatorEpoch)
-        let version = Int(markers.version.rawValue)
+    func write(
+        _ marker: EndTransactionMarker,
+        for producer: ProducerIdentity,
+        _ version: TransactionVersion,
+        to partition: Partition
+    ) throws(BrokerError) {
+        let version = Int(version.rawValue)
         if partition.id.topic == InternalTopic.offsets {
-            try groups.endTransaction(marker, of: markers.producer, in: partition, transactionVersion: version)
+            try groups.endTransaction(marker, of: producer, in: partition, transactionVersion: version)
         } else {
-            try partition.appendMarker(marker, for: markers.producer, transactionVersion: version)
+            try partition.appendMarker(marker, for: producer, transactionVersion: version)
         }
-    }
-
-    private static func decode(
-        _ batch: RecordBatch,
-        _ records: UnsafeRawBufferPointer
-    ) throws(BrokerError) -> [TransactionRecord] {
-        var decoded: [TransactionRecord] = []
-        do {
-            var cursor = RecordCursor(batch.header, records: records)
-            while let record = try cursor.next() {
-                guard let key = record.key else { continue }
-                decoded.append(try TransactionRecord(key: key, value: record.value))
-            }
-        } catch let error as CoordinatorRecordError where error.isUnknownKind {
-            // A newer Kafka wrote it; its kinds of records that we do not know are not about transactions we own.
-        } catch {
-            throw BrokerError(.corruptMessage, "\(InternalTopic.transactions) cannot be replayed: \(error)")
-        }
-        return decoded
-    }
-
-    /// For a directory without the file of producer ids: the id after the greatest that anything mentions.
-    private static func firstUnusedId(_ known: [TransactionDescription], _ topics: TopicRegistry) -> Int64 {
-        var greatest = known.map(\.producer.id).max() ?? -1
-        for partition in topics.all.flatMap(\.partitions) {
-            for producer in partition.log.describeProducers() { greatest = max(greatest, producer.producer.id) }
-        }
-        return greatest + 1
     }
 }
