@@ -1,14 +1,12 @@
-import MillraceFileIO
-import MillracePrimitives
-import SystemPackage
+package import SystemPackage
 
 /// Small files that are read and replaced as a whole.
-enum WholeFile {
+package enum WholeFile {
     /// A file that is being written has this suffix until it takes the place of the one before.
-    static let temporarySuffix = ".tmp"
+    package static let temporarySuffix = ".tmp"
 
     /// The contents; nil if there is no such file.
-    static func read(_ path: FilePath, _ fileSystem: any FileSystem) throws(FileError) -> [UInt8]? {
+    package static func read(_ path: FilePath, _ fileSystem: any FileSystem) throws(FileError) -> [UInt8]? {
         let file: any File
         do throws(FileError) {
             file = try fileSystem.open(path, .readOnly)
@@ -20,7 +18,7 @@ enum WholeFile {
         return try contents(of: file)
     }
 
-    static func contents(of file: any File) throws(FileError) -> [UInt8] {
+    package static func contents(of file: any File) throws(FileError) -> [UInt8] {
         let size = Int(try file.size())
         guard size > 0 else { return [] }
         var bytes = [UInt8](repeating: 0, count: size)
@@ -39,7 +37,7 @@ enum WholeFile {
     }
 
     /// Replaces a file so that at any moment, and after power loss, either the old or the new contents are there.
-    static func replace(
+    package static func replace(
         _ path: FilePath,
         with bytes: [UInt8],
         _ fileSystem: any FileSystem
@@ -51,7 +49,7 @@ enum WholeFile {
     }
 
     /// Writes a file in place and makes its contents, though not its name, durable.
-    static func write(_ bytes: [UInt8], to path: FilePath, _ fileSystem: any FileSystem) throws(FileError) {
+    package static func write(_ bytes: [UInt8], to path: FilePath, _ fileSystem: any FileSystem) throws(FileError) {
         let file = try fileSystem.open(path, .create)
         defer { file.close() }
         var failure: FileError?
@@ -69,12 +67,12 @@ enum WholeFile {
     }
 
     /// The lines of a text file, without their ends; nil if it is not UTF-8.
-    static func lines(_ bytes: [UInt8]) -> [Substring]? {
+    package static func lines(_ bytes: [UInt8]) -> [Substring]? {
         String(validating: bytes, as: UTF8.self)?.split(separator: "\n", omittingEmptySubsequences: true)
     }
 
     /// The lines after the two that Kafka's checkpoint files begin with: version 0, and how many lines follow.
-    static func checkpointLines(_ bytes: [UInt8]) -> ArraySlice<Substring>? {
+    package static func checkpointLines(_ bytes: [UInt8]) -> ArraySlice<Substring>? {
         guard let lines = lines(bytes), lines.count >= 2, lines[0] == "0", let count = Int(lines[1]),
             count == lines.count - 2
         else { return nil }
