@@ -1,4 +1,4 @@
-package import SystemPackage
+import SystemPackage
 
 /// Small files that are read and replaced as a whole.
 package enum WholeFile {
