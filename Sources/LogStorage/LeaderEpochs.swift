@@ -1,3 +1,4 @@
+import MillraceFileIO
 import MillracePrimitives
 
 /// Which leader epoch began at which offset: the contents of `leader-epoch-checkpoint`.
