@@ -12,13 +12,17 @@ private struct Setting: Sendable {
         _ path: any WritableKeyPath<LogConfiguration, Value> & Sendable,
         _ range: ClosedRange<Value>
     ) -> Setting {
-        Setting(key: key, get: { String($0[keyPath: path]) }) { configuration, text in
-            guard let value = Value(text), range.contains(value) else {
-                return "a whole number from \(range.lowerBound) to \(range.upperBound)"
+        Setting(
+            key: key,
+            get: { String($0[keyPath: path]) },
+            set: { configuration, text in
+                guard let value = Value(text), range.contains(value) else {
+                    return "a whole number from \(range.lowerBound) to \(range.upperBound)"
+                }
+                configuration[keyPath: path] = value
+                return nil
             }
-            configuration[keyPath: path] = value
-            return nil
-        }
+        )
     }
 
     /// Kafka writes "never" as the greatest 64-bit number.
@@ -27,13 +31,17 @@ private struct Setting: Sendable {
         _ path: any WritableKeyPath<LogConfiguration, Int64?> & Sendable,
         atLeast minimum: Int64
     ) -> Setting {
-        Setting(key: key, get: { String($0[keyPath: path] ?? Int64.max) }) { configuration, text in
-            guard let value = Int64(text), value >= minimum else {
-                return "a whole number from \(minimum) to \(Int64.max), which stands for never"
+        Setting(
+            key: key,
+            get: { String($0[keyPath: path] ?? Int64.max) },
+            set: { configuration, text in
+                guard let value = Int64(text), value >= minimum else {
+                    return "a whole number from \(minimum) to \(Int64.max), which stands for never"
+                }
+                configuration[keyPath: path] = value == Int64.max ? nil : value
+                return nil
             }
-            configuration[keyPath: path] = value == Int64.max ? nil : value
-            return nil
-        }
+        )
     }
 
     static func choice<Value: Hashable & Sendable>(
@@ -83,11 +91,15 @@ private struct Setting: Sendable {
             \.timestampType,
             [("CreateTime", .createTime), ("LogAppendTime", .logAppendTime)]
         ),
-        Setting(key: "min.cleanable.dirty.ratio", get: { String($0.minCleanableDirtyRatio) }) { configuration, text in
-            guard let value = Double(text), value >= 0, value <= 1 else { return "a number from 0 to 1" }
-            configuration.minCleanableDirtyRatio = value
-            return nil
-        },
+        Setting(
+            key: "min.cleanable.dirty.ratio",
+            get: { String($0.minCleanableDirtyRatio) },
+            set: { configuration, text in
+                guard let value = Double(text), value >= 0, value <= 1 else { return "a number from 0 to 1" }
+                configuration.minCleanableDirtyRatio = value
+                return nil
+            }
+        ),
         integer("min.compaction.lag.ms", \.minCompactionLagMs, 0...Int64.max),
         choice("preallocate", \.preallocate, [("true", true), ("false", false)]),
         integer("producer.id.expiration.ms", \.producerIdExpirationMs, 1...Int64.max),

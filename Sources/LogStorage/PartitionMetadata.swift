@@ -19,7 +19,8 @@ package struct PartitionMetadata: Hashable, Sendable {
         topicId = id
     }
 
-    package var encoded: [UInt8] { [UInt8]("version: 0\ntopic_id: \(topicId)\n".utf8) }
+    /// Two lines, the second without an end, as Kafka writes them.
+    package var encoded: [UInt8] { [UInt8]("version: 0\ntopic_id: \(topicId)".utf8) }
 
     /// Reads the file of a partition directory; nil if there is none, or none that makes sense.
     package static func read(

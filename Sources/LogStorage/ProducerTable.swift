@@ -72,6 +72,9 @@ struct ProducerTable: Hashable, Sendable {
             completed = state.apply(marker, epoch: header.producer.epoch, offset: header.lastOffset, now: now)
         } else if !header.attributes.isControl {
             state.apply(header, now: now)
+        } else {
+            // A control batch of which compaction has left the header alone.
+            return nil
         }
         update(state)
         return completed
