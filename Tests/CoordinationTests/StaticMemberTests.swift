@@ -76,6 +76,26 @@ struct StaticMemberTests {
         #expect(harness.state == .completingRebalance)
     }
 
+    @Test("A restarted static member must sync in time, as its former self had to")
+    func replacedWithoutSync() throws {
+        let harness = GroupHarness()
+        let pair = try harness.stablePair(firstInstance: "one", secondInstance: "two")
+        let again = harness.join(GroupHarness.request("a", memberId: pair.leader.memberId, instance: "one"))
+        _ = harness.join(GroupHarness.request("b", memberId: pair.follower.memberId, instance: "two"))
+        let leader = try harness.joined(again)
+        _ = harness.sync(leader, instance: "one")
+        #expect(harness.state == .stable)
+        let restarted = try harness.joined(harness.join(GroupHarness.request("b", instance: "two")))
+        let end = harness.now + 60_000
+        while harness.now < end {
+            harness.now += 6_000
+            _ = harness.heartbeat(leader, instance: "one")
+            _ = harness.heartbeat(restarted, instance: "two")
+            harness.tick()
+        }
+        #expect(harness.coordinator.describe("g").members.map(\.memberId) == [leader.memberId])
+    }
+
     @Test("An instance id that the group does not know is not a member")
     func unknownInstance() throws {
         let harness = GroupHarness()
