@@ -134,7 +134,10 @@ struct TransactionFencingTests {
             #expect(prepared.markers.producer == ProducerIdentity(id: 3, epoch: 32_767))
             #expect(prepared.nextProducer == next)
             let early = code { () throws(CoordinatorError) in try harness.add([first], by: next) }
-            #expect(early == .concurrentTransactions, "the client knows its next identity before the markers are written")
+            #expect(
+                early == .concurrentTransactions,
+                "the client knows its next identity before the markers are written"
+            )
             harness.complete(prepared)
             try harness.replayAgain()
             #expect(try harness.end(result, by: last) == .alreadyEnded(next))
