@@ -5,14 +5,17 @@ let package = Package(
     name: "millrace-benchmarks",
     platforms: [.macOS(.v15)],
     dependencies: [
-        .package(name: "millrace", path: "..")
+        .package(name: "millrace", path: ".."),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     ],
     targets: [
         // The floor is optimised in every configuration: a slow floor would flatter what is measured against it.
         .target(name: "CFloor", cSettings: [.unsafeFlags(["-O3"])]),
         .executableTarget(
             name: "millrace-bench",
-            dependencies: ["CFloor", .product(name: "Millrace", package: "millrace")],
+            dependencies: [
+                "CFloor", .product(name: "Millrace", package: "millrace"), .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: [
                 .treatAllWarnings(as: .error),
                 .enableUpcomingFeature("ExistentialAny"),

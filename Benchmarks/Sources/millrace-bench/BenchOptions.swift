@@ -1,10 +1,11 @@
-/// What to measure: `--records 2000000 --commit-ms 100 --sync 1 --repetitions 3 --directory .bench`.
+/// What to measure: `--records 5000000 --commit-ms 100 --repetitions 5 --directory .bench --only pipe`.
 struct BenchOptions {
     var directory = ".bench"
-    var records: Int64 = 2_000_000
+    var records: Int64 = 5_000_000
     var commitMs: Int64 = 100
-    var sync = true
-    var repetitions = 3
+    var repetitions = 5
+    /// The one workload to measure; nil for all.
+    var workload: Workload?
 
     init(_ arguments: some Sequence<String>) throws(BenchError) {
         var rest = arguments.makeIterator()
@@ -14,15 +15,17 @@ struct BenchOptions {
             case "--directory": directory = value
             case "--records": records = try Self.number(name, value)
             case "--commit-ms": commitMs = try Self.number(name, value)
-            case "--sync": sync = try Self.number(name, value) != 0
             case "--repetitions": repetitions = Int(try Self.number(name, value))
+            case "--only":
+                guard let chosen = Workload(rawValue: value) else { throw .unknownWorkload(value) }
+                workload = chosen
             default: throw .unknownOption(name)
             }
         }
     }
 
     private static func number(_ name: String, _ value: String) throws(BenchError) -> Int64 {
-        guard let number = Int64(value), number >= 0 else { throw .notANumber(name, value) }
+        guard let number = Int64(value), number > 0 else { throw .notANumber(name, value) }
         return number
     }
 }
@@ -31,6 +34,7 @@ struct BenchOptions {
 enum BenchError: Error, CustomStringConvertible {
     case missingValue(String)
     case unknownOption(String)
+    case unknownWorkload(String)
     case notANumber(String, String)
     case outputDiffers(String)
 
@@ -38,9 +42,11 @@ enum BenchError: Error, CustomStringConvertible {
         switch self {
         case .missingValue(let option): "\(option) needs a value"
         case .unknownOption(let option):
-            "no option \(option); there are --directory, --records, --commit-ms, --sync and --repetitions"
-        case .notANumber(let option, let value): "\(option) needs a whole number, 0 or more, not \(value)"
-        case .outputDiffers(let workload): "\(workload): the files do not hold the records that were written"
+            "no option \(option); there are --directory, --records, --commit-ms, --repetitions and --only"
+        case .unknownWorkload(let name):
+            "no workload \(name); there are \(Workload.allCases.map(\.rawValue).joined(separator: ", "))"
+        case .notANumber(let option, let value): "\(option) needs a whole number, 1 or more, not \(value)"
+        case .outputDiffers(let what): "\(what): the output does not hold the records that it should"
         }
     }
 }

@@ -1,22 +1,59 @@
 import CFloor
 
-/// A workload of the floor: the same work as the framework's workload of that name, by hand in C on one core.
-enum FloorWorkload: String, CaseIterable {
-    case pipe
-    case count
+/// The same work as a workload of the framework, by hand in C on one core.
+struct Floor {
+    let directory: String
+    let records: Int64
+    let commitMs: Int64
 
-    /// Runs it once over the generated input.
-    func run(_ settings: floor_settings) throws(FloorError) -> floor_result {
-        let result =
-            switch self {
-            case .pipe: floor_pipe(settings)
-            case .count: floor_count(settings)
-            }
-        return try result.checked("floor \(rawValue)")
+    /// Writes the input, which is not timed.
+    func generate() throws {
+        try withSettings { settings in _ = try floor_generate(settings).checked("the floor's input") }
     }
 
-    /// The logs that it writes.
-    var outputs: [String] {
+    /// Runs a workload once over the generated input, with fdatasync at each commit.
+    func run(_ workload: Workload) throws -> Sample {
+        try withSettings { settings in
+            let result =
+                switch workload {
+                case .pipe: floor_pipe(settings)
+                case .count: floor_count(settings)
+                }
+            _ = try result.checked("the floor of \(workload.rawValue)")
+            var stored: Int64 = 0
+            for output in workload.floorOutputs {
+                stored += try floor_check(settings, output).checked(output).records
+            }
+            guard stored == result.records_out else { throw BenchError.outputDiffers("floor \(workload.rawValue)") }
+            return Sample(
+                seconds: result.seconds,
+                cpuSeconds: result.cpu_seconds,
+                peakBytes: 0,
+                commits: Int(result.commits),
+                records: Int(result.records)
+            )
+        }
+    }
+
+    private func withSettings<Result>(_ body: (floor_settings) throws -> Result) throws -> Result {
+        try directory.withCString { directory in
+            try body(
+                floor_settings(
+                    directory: directory,
+                    records: records,
+                    partitions: 4,
+                    commit_ms: commitMs,
+                    sync: 1,
+                    seed: 0x9e37_79b9_7f4a_7c15
+                )
+            )
+        }
+    }
+}
+
+extension Workload {
+    /// The logs that the floor writes.
+    fileprivate var floorOutputs: [String] {
         switch self {
         case .pipe: ["pipe"]
         case .count: ["changelog", "count"]

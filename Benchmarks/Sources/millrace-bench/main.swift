@@ -1,54 +1,77 @@
-import CFloor
 import Millrace
 
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#else
-import Darwin
-#endif
+/// Measures everything, warm-up first, then round by round so that all measurements see the same machine.
+func measure(_ options: BenchOptions) async throws {
+    Resources.makeDirectory(options.directory)
+    let floorDirectory = options.directory + "/floor"
+    Resources.makeDirectory(floorDirectory)
+    let floor = Floor(directory: floorDirectory, records: options.records, commitMs: options.commitMs)
+    Resources.printError("writing the input: \(options.records) records\n")
+    try floor.generate()
+    let bench = try await FrameworkBench(directory: options.directory + "/broker", records: options.records)
+    try await bench.generate()
 
-/// Runs each workload of the floor: once to warm the memory up, which on a fresh machine takes longer than the run
-/// itself, then as often as asked, and prints the fastest.
-func measureFloor(_ options: BenchOptions) throws {
-    mkdir(options.directory, 0o755)
-    try options.directory.withCString { directory in
-        let settings = floor_settings(
-            directory: directory,
-            records: options.records,
-            partitions: 4,
-            commit_ms: options.commitMs,
-            sync: options.sync ? 1 : 0,
-            seed: 0x9e37_79b9_7f4a_7c15
-        )
-        _ = try floor_generate(settings).checked("the input")
-        for workload in FloorWorkload.allCases {
-            var best = try workload.run(settings)
-            for _ in 0..<options.repetitions {
-                let result = try workload.run(settings)
-                if result.seconds < best.seconds { best = result }
-            }
-            var checked: Int64 = 0
-            for output in workload.outputs { checked += try floor_check(settings, output).checked(output).records }
-            guard checked == best.records_out else { throw BenchError.outputDiffers(workload.rawValue) }
-            print("floor  \(workload.rawValue)  \(summary(best))")
+    let workloads = options.workload.map { [$0] } ?? Workload.allCases
+    var floors: [Workload: Samples] = [:]
+    var measured: [Measurement: Samples] = [:]
+    let measurements = workloads.flatMap { workload in
+        [1, 2].flatMap { threads in
+            Promise.allCases.map { Measurement(workload: workload, promise: $0, threads: threads) }
         }
     }
+    var number = 0
+    for round in 0...options.repetitions {
+        let isWarmUp = round == 0
+        Resources.printError(isWarmUp ? "warming up\n" : "round \(round) of \(options.repetitions)\n")
+        for workload in workloads {
+            let sample = try floor.run(workload)
+            if !isWarmUp { floors[workload, default: Samples()].all.append(sample) }
+        }
+        for measurement in measurements {
+            number += 1
+            let sample = try await bench.run(
+                measurement.workload, measurement.promise, threads: measurement.threads, commitMs: options.commitMs,
+                number: number
+            )
+            if !isWarmUp { measured[measurement, default: Samples()].all.append(sample) }
+        }
+    }
+    bench.broker.close()
+
+    var table = Table()
+    for workload in workloads {
+        let floor = floors[workload] ?? Samples()
+        table.rows.append(
+            Table.Row(workload: workload.rawValue, promise: "floor in C", threads: "1", samples: floor, floor: floor)
+        )
+        for measurement in measurements where measurement.workload == workload {
+            table.rows.append(
+                Table.Row(
+                    workload: workload.rawValue,
+                    promise: measurement.promise.rawValue,
+                    threads: "\(measurement.threads)",
+                    samples: measured[measurement] ?? Samples(),
+                    floor: floor
+                )
+            )
+        }
+    }
+    print(
+        "\(options.records) records of 108 bytes in 4 partitions; a commit every \(options.commitMs) ms, on the disk; "
+            + "median of \(options.repetitions) runs"
+    )
+    print(table.text())
 }
 
-/// One line about a run.
-func summary(_ result: floor_result) -> String {
-    let perSecond = Int64(Double(result.records) / max(result.seconds, 1e-9))
-    let milliseconds = Int64(result.seconds * 1_000)
-    let processor = Int64(result.cpu_seconds * 1_000)
-    return "\(perSecond) records/s  \(milliseconds) ms  \(processor) ms of processor  \(result.commits) commits"
-        + "  \(result.bytes_out) bytes out"
+struct Measurement: Hashable {
+    var workload: Workload
+    var promise: Promise
+    var threads: Int
 }
 
 do {
-    try measureFloor(BenchOptions(CommandLine.arguments.dropFirst()))
+    try await measure(BenchOptions(CommandLine.arguments.dropFirst()))
 } catch {
-    "millrace-bench: \(error)\n".withCString { text in _ = write(STDERR_FILENO, text, strlen(text)) }
-    exit(1)
+    Resources.printError("millrace-bench: \(error)\n")
+    Resources.exit(1)
 }
