@@ -132,7 +132,11 @@ let package = Package(
 
         // Tests
         tests("PrimitivesTests", ["MillracePrimitives"]),
-        tests("RecordFormatTests", ["MillraceRecordFormat", "MillracePrimitives"]),
+        tests(
+            "RecordFormatTests",
+            ["MillraceRecordFormat", "MillracePrimitives"],
+            resources: [.copy("Fixtures")]
+        ),
         tests("CoordinationTests", ["MillraceCoordination", "MillracePrimitives"]),
         tests("FileIOTests", ["MillraceFileIO", "MillraceSimulationKit", "MillracePrimitives", system]),
         tests(
