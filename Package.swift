@@ -156,6 +156,7 @@ let package = Package(
             ]
         ),
         tests("ClientTests", ["Millrace", "MillraceSimulationKit"]),
+        tests("TopologyTests", ["MillraceTopology", "MillracePrimitives"]),
         tests("StreamsTests", ["Millrace", "MillraceFoundationSerdes", "MillraceSimulationKit"]),
         tests("EndToEndTests", ["Millrace", "word-count"]),
         tests("TidyTests"),
