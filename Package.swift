@@ -132,7 +132,11 @@ let package = Package(
 
         // Tests
         tests("PrimitivesTests", ["MillracePrimitives"]),
-        tests("RecordFormatTests", ["MillraceRecordFormat", "MillracePrimitives"]),
+        tests(
+            "RecordFormatTests",
+            ["MillraceRecordFormat", "MillracePrimitives"],
+            resources: [.copy("Fixtures")]
+        ),
         tests("CoordinationTests", ["MillraceCoordination", "MillracePrimitives"]),
         tests("FileIOTests", ["MillraceFileIO", "MillraceSimulationKit", "MillracePrimitives", system]),
         tests(
@@ -152,6 +156,7 @@ let package = Package(
             ]
         ),
         tests("ClientTests", ["Millrace", "MillraceSimulationKit"]),
+        tests("TopologyTests", ["MillraceTopology", "MillracePrimitives"]),
         tests("StreamsTests", ["Millrace", "MillraceFoundationSerdes", "MillraceSimulationKit"]),
         tests("EndToEndTests", ["Millrace", "word-count"]),
         tests("TidyTests"),

@@ -8,7 +8,7 @@ public struct Decompressor: ~Copyable {
 
     /// Makes a decompressor; it takes memory when it is first used.
     public init(limit: Int = 128 << 20) {
-        self.limit = limit
+        self.limit = max(limit, 0)
         output = ByteWriter(capacity: 16)
     }
 

@@ -55,6 +55,7 @@ public struct EndTransactionMarker: Hashable, Sendable {
         value.append(coordinatorEpoch)
         let builder = RecordBatchBuilder(capacity: 128)
         builder.append(key: key.bytes, value: value.bytes, timestamp: timestamp)
-        return [UInt8](builder.sealControl(producer: producer))
+        // Without this the builder, and the batch with it, might be gone before the bytes are copied.
+        return withExtendedLifetime(builder) { [UInt8](builder.sealControl(producer: producer)) }
     }
 }

@@ -11,8 +11,8 @@ enum Gzip {
         into output: inout ByteWriter,
         level: Int?
     ) throws(RecordFormatError) {
-        guard input.count <= Int(UInt32.max) else {
-            throw .invalidCompression(codec: .gzip, reason: "the records are larger than 4 GiB")
+        guard input.count <= RecordBatchHeader.maximumBatchSize else {
+            throw .batchTooLarge(size: input.count, limit: RecordBatchHeader.maximumBatchSize)
         }
         var stream = z_stream()
         let chosen = level.map { Int32(clamping: min(max($0, 0), 9)) } ?? Z_DEFAULT_COMPRESSION
@@ -62,7 +62,7 @@ enum Gzip {
         var status = Z_OK
         while status != Z_STREAM_END {
             // One byte beyond the limit tells a block that is too large from one that just fits.
-            let room = min(chunk, limit - (output.count - start) + 1)
+            let room = min(chunk - 1, limit - (output.count - start)) + 1
             try output.appendUnsafe(maximum: room) { (memory) throws(RecordFormatError) in
                 stream.next_out = memory.bindMemory(to: UInt8.self).baseAddress
                 stream.avail_out = UInt32(memory.count)

@@ -43,7 +43,7 @@ public struct RecordBatch {
     /// Walks over every record and checks what a broker must before it stores the batch of a producer that it does not
     /// know: the count is right, offset deltas go up by one, nothing is left over.
     public func validateRecords(_ decompressor: inout Decompressor) throws(RecordFormatError) {
-        guard header.recordCount == header.lastOffsetDelta + 1 else {
+        guard Int64(header.recordCount) == Int64(header.lastOffsetDelta) + 1 else {
             throw .invalidHeader("\(header.recordCount) records for last offset delta \(header.lastOffsetDelta)")
         }
         try withRecords(&decompressor) { (records) throws(RecordFormatError) in

@@ -134,8 +134,10 @@ public final class RecordBatchBuilder {
 
     /// Writes the header and returns the whole batch, with base offset 0 and no leader epoch: the log assigns both.
     ///
-    /// The bytes are valid until the next call of `append`, `seal` or `reset`; the log may stamp offset and leader epoch
-    /// into them. Fails only if compression does.
+    /// The bytes are valid until the next call of `append`, `seal` or `reset`, and as long as the builder lives: whoever
+    /// seals a builder that it does not store extends the builder's lifetime over the use of the bytes. The log may stamp
+    /// offset and leader epoch into them. Fails if compression does, or if a single huge record made the batch larger
+    /// than a batch may be.
     public func seal(
         producer: ProducerIdentity = .none,
         baseSequence: Int32 = -1,
@@ -143,6 +145,7 @@ public final class RecordBatchBuilder {
     ) throws(RecordFormatError) -> UnsafeMutableRawBufferPointer {
         let attributes = BatchAttributes(codec: compression.codec, isTransactional: isTransactional)
         guard compression.codec != .none else {
+            try checkSize(state.pointee.used)
             return writeHeader(
                 in: UnsafeMutableRawBufferPointer(start: state.pointee.memory, count: state.pointee.used),
                 attributes,
@@ -153,12 +156,18 @@ public final class RecordBatchBuilder {
         compressed.removeAll()
         compressed.append(zeros: RecordBatchHeader.size)
         try compression.compress(records, into: &compressed)
+        try checkSize(compressed.count)
         return writeHeader(
             in: UnsafeMutableRawBufferPointer(mutating: compressed.bytes),
             attributes,
             producer,
             baseSequence
         )
+    }
+
+    private func checkSize(_ size: Int) throws(RecordFormatError) {
+        let limit = RecordBatchHeader.lengthOverhead + RecordBatchHeader.maximumBatchSize
+        guard size <= limit else { throw .batchTooLarge(size: size, limit: limit) }
     }
 
     /// Seals the batch as a control batch, which is never compressed and carries no sequence.

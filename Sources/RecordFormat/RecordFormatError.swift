@@ -20,6 +20,8 @@ public enum RecordFormatError: Error, Hashable, Sendable, CustomStringConvertibl
     case invalidCompression(codec: CompressionCodec, reason: String)
     /// The block would decompress to more than the limit, in bytes.
     case decompressedTooLarge(limit: Int)
+    /// The batch to be sealed is larger than any batch may be, in bytes.
+    case batchTooLarge(size: Int, limit: Int)
     /// A control record's key or value cannot be read.
     case invalidControlRecord(String)
 
@@ -44,6 +46,8 @@ public enum RecordFormatError: Error, Hashable, Sendable, CustomStringConvertibl
             "the batch's \(codec) block cannot be decompressed: \(reason)"
         case .decompressedTooLarge(let limit):
             "the batch would decompress to more than \(limit) bytes"
+        case .batchTooLarge(let size, let limit):
+            "the batch would have \(size) bytes; \(limit) are allowed: send a smaller record"
         case .invalidControlRecord(let what):
             "a control record is invalid: \(what)"
         }
@@ -62,7 +66,7 @@ public enum RecordDefect: Hashable, Sendable {
     case lengthMismatch
     /// The offset delta is outside of the batch's range or out of order.
     case offsetDelta
-    /// Bytes are left after the last record.
+    /// Bytes are left after the last record, or after a record's last header.
     case trailingBytes
     /// A header's name is not UTF-8.
     case headerName

@@ -87,6 +87,7 @@ public struct RecordHeaders: Hashable, Sendable, ExpressibleByArrayLiteral, Rand
                 let value = try reader.readVarintBytes()
                 headers.append(RecordHeader(name, value.map { [UInt8]($0) }))
             }
+            guard reader.isAtEnd else { throw RecordFormatError.invalidRecord(index: 0, reason: .trailingBytes) }
         } catch let error as RecordFormatError {
             throw error
         } catch {
