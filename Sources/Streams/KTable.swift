@@ -74,7 +74,10 @@ extension KStream {
         let isAbsent = Absence.check(Value.self)
         port.add { context in
             let store = context.store(named: definition.name) {
-                KeyValueState(definition, in: context, keys: keys, values: state, next: target.compose(context))
+                KeyValueState(
+                    definition, in: context, keys: keys, values: state, next: target.compose(context),
+                    flushing: FlushAction { store in try store.flushEntries() }
+                )
             }
             return Out { key, value, timestamp in
                 if isAbsent.needed, isAbsent.test(value) { return }
@@ -108,7 +111,10 @@ extension KStream {
         let target = table.port
         port.add { context in
             let store = context.store(named: definition.name) {
-                KeyValueState(definition, in: context, keys: keys, values: values, next: target.compose(context))
+                KeyValueState(
+                    definition, in: context, keys: keys, values: values, next: target.compose(context),
+                    flushing: FlushAction { store in try store.flushEntries() }
+                )
             }
             return Out { key, value, timestamp in
                 guard let key else { return }

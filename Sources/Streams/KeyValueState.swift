@@ -19,6 +19,9 @@ final class KeyValueState<Key, Value>: TaskStore {
     @usableFromInline let values: Serde<Value>
     @usableFromInline let next: Out<Key, Change<Value>>
     @usableFromInline let scratch = Scratch()
+    /// `flushEntries`, specialised for the types where the operator was composed; a call through `TaskStore` would run
+    /// unspecialised code for every entry.
+    @usableFromInline let flushing: FlushAction<Key, Value>
 
     @usableFromInline
     init(
@@ -26,7 +29,8 @@ final class KeyValueState<Key, Value>: TaskStore {
         in context: TaskContext,
         keys: Serde<Key>,
         values: Serde<Value>,
-        next: Out<Key, Change<Value>>
+        next: Out<Key, Change<Value>>,
+        flushing: FlushAction<Key, Value>
     ) {
         name = definition.name
         isLogged = definition.isLogged
@@ -36,6 +40,7 @@ final class KeyValueState<Key, Value>: TaskStore {
         self.keys = keys
         self.values = values
         self.next = next
+        self.flushing = flushing
     }
 
     @usableFromInline var memoryBytes: Int { table.memoryBytes }
@@ -100,9 +105,13 @@ final class KeyValueState<Key, Value>: TaskStore {
         table.load(key, writer.pointee.bytes)
     }
 
-    @inlinable
+    @usableFromInline
     func flush() throws {
-        guard isCached else { return }
+        if isCached { try flushing.run(self) }
+    }
+
+    @inlinable
+    func flushEntries() throws {
         try table.flush { (dirty) throws in
             let timestamp = dirty.context.timestampMs
             let newBytes = dirty.newValue.map { UnsafeRawBufferPointer(rebasing: $0[TimestampedValue.headCount...]) }
@@ -112,5 +121,16 @@ final class KeyValueState<Key, Value>: TaskStore {
             let change = Change(new: try newBytes.map(values.read), old: try oldBytes.map(values.read))
             try next.push(key, change, timestamp)
         }
+    }
+}
+
+/// A store's flush as a closure, in a struct so that it is wrapped in no further thunk.
+@usableFromInline
+struct FlushAction<Key, Value> {
+    @usableFromInline let run: (KeyValueState<Key, Value>) throws -> Void
+
+    @inlinable
+    init(_ run: @escaping (KeyValueState<Key, Value>) throws -> Void) {
+        self.run = run
     }
 }

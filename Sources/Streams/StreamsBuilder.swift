@@ -26,6 +26,7 @@ public final class StreamsBuilder {
     ///   - keys: how keys are read.
     ///   - values: how values are read.
     ///   - name: the operator's name; nil for one made from the topic's.
+    @inlinable
     public func stream<Key, Value>(
         _ topic: String,
         keys: Serde<Key>,
