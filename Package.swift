@@ -158,7 +158,7 @@ let package = Package(
         tests("ClientTests", ["Millrace", "MillraceSimulationKit"]),
         tests("TopologyTests", ["MillraceTopology", "MillracePrimitives"]),
         tests("StreamsTests", ["Millrace", "MillraceFoundationSerdes", "MillraceSimulationKit"]),
-        tests("EndToEndTests", ["Millrace", "word-count"]),
+        tests("EndToEndTests", ["Millrace", "MillraceSimulationKit", "word-count"]),
         tests("TidyTests"),
     ],
     swiftLanguageModes: [.v6]
