@@ -21,6 +21,8 @@ struct SimulatedDisk: Sendable {
     /// Changes of names that are not durable, in order.
     var nameChanges: [NameChange] = []
     var lastNode = root.number
+    /// Counts what may have changed what power loss leaves.
+    var changeCount = 0
 
     /// The bytes that all files with a name take.
     var usedBytes: Int {
@@ -47,6 +49,7 @@ struct SimulatedDisk: Sendable {
 
     /// Changes the bytes of a file, which is named or open.
     mutating func withContents(of file: NodeID, _ body: (inout SimulatedContents) -> Void) {
+        changeCount += 1
         body(&files[file, default: SimulatedContents()])
     }
 
@@ -100,6 +103,7 @@ struct SimulatedDisk: Sendable {
             directories[to.directory]?.live[to.name] = node
         }
         nameChanges.append(change)
+        changeCount += 1
     }
 
     /// The file at a path; made if it is missing and `creating`.
