@@ -152,7 +152,8 @@ let package = Package(
             "LogEngineTests",
             [
                 "MillraceLogEngine", "MillraceLogStorage", "MillraceCoordination", "MillraceRecordFormat",
-                "MillraceFileIO", "MillraceSimulationKit", "MillracePrimitives",
+                "MillraceEmbeddedClient", "MillraceLogClient", "MillraceFileIO", "MillraceSimulationKit",
+                "MillracePrimitives", logging, system,
             ]
         ),
         tests("ClientTests", ["Millrace", "MillraceSimulationKit"]),

@@ -38,6 +38,8 @@ final class DataDirectory: Sendable {
         logStarts = OffsetCheckpointFile(OffsetCheckpointFile.logStart, in: path, fileSystem)
         do throws(FileError) {
             try fileSystem.createDirectory(path)
+            let isNew = try fileSystem.kind(of: path.appending(MetaProperties.fileName)) == nil
+            if isNew { try Self.makeNamesDurable(upTo: path, fileSystem) }
             lock = try fileSystem.lock(path.appending(Self.lockFileName))
         } catch {
             guard error.reason == .locked else { throw BrokerError(error) }
@@ -60,6 +62,20 @@ final class DataDirectory: Sendable {
         } catch {
             lock.release()
             throw BrokerError(error)
+        }
+    }
+
+    /// Makes the names on the way to a new directory durable: those that were just made, and those that were there,
+    /// because an earlier start may have been killed after it had made them.
+    private static func makeNamesDurable(upTo path: FilePath, _ fileSystem: any FileSystem) throws(FileError) {
+        var parent = path.lexicallyNormalized()
+        while parent.removeLastComponent() {
+            do throws(FileError) {
+                try fileSystem.synchronizeDirectory(parent.isEmpty ? "." : parent)
+            } catch {
+                // Who may not read a directory did not make anything in it, either.
+                guard error.reason == .permissionDenied else { throw error }
+            }
         }
     }
 

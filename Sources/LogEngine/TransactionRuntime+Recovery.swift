@@ -37,9 +37,12 @@ extension TransactionRuntime {
     ) throws(BrokerError) {
         let owners = Dictionary(known.map { ($0.producer.id, $0) }, uniquingKeysWith: { first, _ in first })
         // Positions become visible no earlier than the records that they stand for.
-        let partitions = topics.all.flatMap(\.partitions).sorted { left, _ in left.id.topic != InternalTopic.offsets }
-        for partition in partitions {
+        let partitions = topics.all.flatMap(\.partitions)
+        let ordered = partitions.filter { $0.id.topic != InternalTopic.offsets }
+            + partitions.filter { $0.id.topic == InternalTopic.offsets }
+        for partition in ordered {
             for open in partition.log.openTransactions {
+                let decision = decisions.result(for: open.producer)
                 if let owner = owners[open.producer.id] {
                     let isCurrent = owner.state == .ongoing && owner.producer == open.producer
                     if isCurrent {
@@ -47,10 +50,11 @@ extension TransactionRuntime {
                         try addPartitions([partition.id], to: owner.transactionalId, producer: owner.producer)
                         continue
                     }
-                    let isDecided = owner.state == .prepareCommit || owner.state == .prepareAbort
-                    if isDecided, owner.partitions.contains(partition.id) { continue }
+                    // The pending markers will end it, unless it is an earlier transaction that ended otherwise.
+                    let pending = owner.state.pendingResult
+                    if pending != nil, pending == decision, owner.partitions.contains(partition.id) { continue }
                 }
-                let result = decisions.result(for: open.producer) ?? .abort
+                let result = decision ?? .abort
                 logger.notice(
                     "ended a transaction whose marker was lost",
                     metadata: [

@@ -10,6 +10,10 @@ import Synchronization
 /// The order of a commit (invariant 1, atomic): the data of all partitions is durable, then the Prepare record is
 /// appended and made durable: that is the commit. Markers and the Complete record follow and need not be durable, because
 /// recovery makes them again from the Prepare record.
+///
+/// An abort's Prepare record is made durable, too, before its first marker: a marker that outlived it would have aborted
+/// the transaction in one partition while another could still commit it, and the owner would go on with an epoch that the
+/// coordinator gives out once more.
 package final class TransactionRuntime: Sendable {
     struct State {
         var coordinator: TransactionCoordinator
@@ -87,6 +91,7 @@ package final class TransactionRuntime: Sendable {
                     try log(of: transactionalId).flush()
                     return producer
                 case .abortFirst(let prepared):
+                    try log(of: transactionalId).flush()
                     try finish(prepared.markers)
                 }
             } catch let error where error.code == .concurrentTransactions {
@@ -155,7 +160,7 @@ package final class TransactionRuntime: Sendable {
                 case .alreadyEnded(let next):
                     return next
                 case .prepared(let prepared):
-                    if result == .commit { try log(of: transactionalId).flush() }
+                    try log(of: transactionalId).flush()
                     do throws(BrokerError) {
                         try finish(prepared.markers)
                     } catch {
@@ -268,7 +273,7 @@ package final class TransactionRuntime: Sendable {
         }
     }
 
-    /// Writes the markers of a decided transaction and completes it.
+    /// Writes the markers of a transaction whose decision is durable, and completes it.
     private func finish(_ markers: TransactionMarkers) throws(BrokerError) {
         try finishing.withLock { _ throws(BrokerError) in try writeAndComplete(markers) }
     }
@@ -278,6 +283,8 @@ package final class TransactionRuntime: Sendable {
         try finishing.withLock { _ throws(BrokerError) in
             let pending = state.withLock { $0.coordinator.pendingMarkers() }
             for markers in pending where transactionalId == nil || markers.transactionalId == transactionalId {
+                // Who decided may not have made the decision durable yet, or have failed to.
+                try log(of: markers.transactionalId).flush()
                 try writeAndComplete(markers)
             }
         }

@@ -22,9 +22,8 @@ struct LogDirectory {
         var indexes: [(baseOffset: Int64, kind: SegmentFileKind)] = []
         var swaps: [(baseOffset: Int64, kind: SegmentFileKind)] = []
         for entry in try fileSystem.contents(of: directory) {
-            let path = directory.appending(entry.name)
             guard entry.kind == .file else {
-                report.foreignFiles.append(path)
+                report.foreignFiles.append(directory.appending(entry.name))
                 continue
             }
             if let (baseOffset, kind) = SegmentFileKind.parse(entry.name) {
@@ -41,10 +40,11 @@ struct LogDirectory {
             } else if let swap = name(entry.name, without: ".swap").flatMap({ SegmentFileKind.parse($0) }) {
                 swaps.append(swap)
             } else if isLeftover(entry.name) {
+                let path = directory.appending(entry.name)
                 try fileSystem.removeFile(path)
                 report.removedLeftovers.append(path)
             } else if entry.name != PartitionMetadata.fileName {
-                report.foreignFiles.append(path)
+                report.foreignFiles.append(directory.appending(entry.name))
             }
         }
         found.segments.sort()

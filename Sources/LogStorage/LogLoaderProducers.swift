@@ -26,7 +26,7 @@ extension LogLoader {
         report.producerStateFrom = from
         for (index, base) in segments.enumerated() where base < end {
             let next = index + 1 < segments.count ? segments[index + 1] : Int64.max
-            guard next > from else { continue }
+            guard min(next, end) > from else { continue }
             let files = SegmentFiles(baseOffset: base, directory: directory, fileSystem: fileSystem)
             defer { files.close() }
             let size = try attempt { () throws(FileError) in try files.log().size() }

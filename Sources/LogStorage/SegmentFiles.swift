@@ -45,7 +45,7 @@ final class SegmentFiles: Sendable {
     }
 
     func path(_ kind: SegmentFileKind) -> FilePath {
-        directory.appending(kind.fileName(baseOffset))
+        FilePath("\(directory.string)/\(kind.fileName(baseOffset))")
     }
 
     /// The open `.log`.

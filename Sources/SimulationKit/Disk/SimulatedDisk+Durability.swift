@@ -7,6 +7,7 @@ extension SimulatedDisk {
     mutating func synchronizeDirectory(_ path: FilePath) throws(Refusal) {
         guard let directory = try node(at: path) else { throw Refusal(.notFound) }
         guard directories[directory] != nil else { throw Refusal(.notDirectory) }
+        changeCount += 1
         var concerned: Set<Place> = []
         var isDue = [Bool](repeating: false, count: nameChanges.count)
         for (index, change) in nameChanges.enumerated().reversed() {

@@ -7,6 +7,10 @@ extension SimulatedFileSystem {
     /// The number of calls so far, refused ones included; closing a file is not one.
     package var callCount: Int { state.withLock { $0.callCount } }
 
+    /// Counts the calls that may have changed what a crash leaves: between two moments with the same count, a crash leaves
+    /// the same.
+    package var changeCount: Int { state.withLock { $0.disk.changeCount } }
+
     /// The latest calls, oldest first, at most `traceLengthMax` of them. Print them joined by newlines.
     package var trace: [SimulatedCall] { state.withLock { $0.trace.suffix(Self.traceLengthMax) } }
 
