@@ -148,10 +148,17 @@ let package = Package(
             "LogEngineTests",
             [
                 "MillraceLogEngine", "MillraceLogStorage", "MillraceCoordination", "MillraceRecordFormat",
-                "MillraceFileIO", "MillraceSimulationKit", "MillracePrimitives",
+                "MillraceEmbeddedClient", "MillraceLogClient", "MillraceFileIO", "MillraceSimulationKit",
+                "MillracePrimitives", logging, system,
             ]
         ),
-        tests("ClientTests", ["Millrace", "MillraceSimulationKit"]),
+        tests(
+            "ClientTests",
+            [
+                "MillraceEmbeddedClient", "MillraceLogClient", "MillraceLogEngine", "MillraceCoordination",
+                "MillraceRecordFormat", "MillraceFileIO", "MillraceSimulationKit", "MillracePrimitives", system,
+            ]
+        ),
         tests("StreamsTests", ["Millrace", "MillraceFoundationSerdes", "MillraceSimulationKit"]),
         tests("EndToEndTests", ["Millrace", "word-count"]),
         tests("TidyTests"),
