@@ -156,7 +156,13 @@ let package = Package(
                 "MillracePrimitives", logging, system,
             ]
         ),
-        tests("ClientTests", ["Millrace", "MillraceSimulationKit"]),
+        tests(
+            "ClientTests",
+            [
+                "MillraceEmbeddedClient", "MillraceLogClient", "MillraceLogEngine", "MillraceCoordination",
+                "MillraceRecordFormat", "MillraceFileIO", "MillraceSimulationKit", "MillracePrimitives", system,
+            ]
+        ),
         tests("TopologyTests", ["MillraceTopology", "MillracePrimitives"]),
         tests("StreamsTests", ["Millrace", "MillraceFoundationSerdes", "MillraceSimulationKit"]),
         tests("EndToEndTests", ["Millrace", "MillraceSimulationKit", "word-count"]),

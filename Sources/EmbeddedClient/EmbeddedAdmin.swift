@@ -11,6 +11,10 @@ final class EmbeddedAdmin: AdminConnection {
         self.broker = broker
     }
 
+    private func checkOpen() throws(ClientError) {
+        try client { () throws(BrokerError) in try broker.checkOpen() }
+    }
+
     func createTopic(_ topic: NewTopic) throws(ClientError) {
         try client { () throws(BrokerError) in
             try broker.createTopic(topic.name, partitions: topic.partitions, configuration: topic.configuration)
@@ -22,11 +26,13 @@ final class EmbeddedAdmin: AdminConnection {
     }
 
     func topicNames() throws(ClientError) -> [String] {
-        broker.allTopics.map(\.record.name)
+        try checkOpen()
+        return broker.allTopics.map(\.record.name)
     }
 
     func describeTopic(_ name: String) throws(ClientError) -> TopicDescription? {
-        broker.topic(name).map { topic in
+        try checkOpen()
+        return broker.topic(name).map { topic in
             TopicDescription(
                 name: name,
                 id: topic.record.id,
@@ -50,7 +56,8 @@ final class EmbeddedAdmin: AdminConnection {
     }
 
     func committedOffsets(of group: String) throws(ClientError) -> [TopicPartition: CommittedOffset] {
-        broker.groups.committedOffsets(of: group)
+        try checkOpen()
+        return broker.groups.committedOffsets(of: group)
     }
 
     func offsetRange(

@@ -41,7 +41,7 @@ final class EmbeddedConsumer: ConsumerConnection, @unchecked Sendable {
             throw ClientError(.invalidArgument, "subscribe needs a groupId; use assign without one")
         }
         guard !topics.isEmpty else { throw ClientError(.invalidArgument, "subscribe needs at least one topic") }
-        member?.leave()
+        leaveGroup()
         setAssignment([])
         self.listener = listener
         member = GroupMember(groupId: groupId, topics: topics, settings: settings, broker: broker, wakeup: wakeup)
@@ -49,9 +49,9 @@ final class EmbeddedConsumer: ConsumerConnection, @unchecked Sendable {
 
     func assign(_ partitions: [TopicPartition]) throws(ClientError) {
         try checkOpen()
-        member?.leave()
-        member = nil
         for partition in partitions { _ = try find(partition) }
+        leaveGroup()
+        member = nil
         setAssignment(partitions)
     }
 
@@ -67,6 +67,7 @@ final class EmbeddedConsumer: ConsumerConnection, @unchecked Sendable {
         let fetched = try fetch()
         if !fetched.isEmpty || timeout <= .zero { return fetched }
         wakeup.wait(for: timeout)
+        try checkOpen()
         if try advanceGroup() { return [] }
         return try fetch()
     }
@@ -92,6 +93,13 @@ final class EmbeddedConsumer: ConsumerConnection, @unchecked Sendable {
             }
         }
         return hasChanged
+    }
+
+    /// Before another subscription or assignment: what was read counts, then the partitions go to the other members.
+    private func leaveGroup() {
+        guard let member else { return }
+        if settings.autoCommitInterval != nil { commitOnRevocation() }
+        member.leave()
     }
 
     /// Everything that earlier polls returned counts as done.
@@ -122,20 +130,47 @@ final class EmbeddedConsumer: ConsumerConnection, @unchecked Sendable {
     private func fetch() throws(ClientError) -> [FetchedRecords] {
         var fetched: [FetchedRecords] = []
         var remaining = settings.maximumBytes
+        let first = nextInOrder
+        // Also after a failure, so that a damaged partition does not keep the others from being read.
+        if !order.isEmpty { nextInOrder = (first + 1) % order.count }
         for step in order.indices {
             guard remaining > 0 else { break }
-            let id = order[(nextInOrder + step) % order.count]
+            let id = order[(first + step) % order.count]
             guard let place = places[id], !place.isPaused else { continue }
-            guard let position = try position(id, place) else { continue }
-            places[id]?.position = position
-            guard let records = try fetch(id, place.partition, position, min(remaining, settings.maximumPartitionBytes))
-            else { continue }
-            remaining -= records.sizeInBytes
-            places[id]?.position = records.nextOffset
-            fetched.append(records)
+            do throws(ClientError) {
+                guard let records = try fetch(id, place, min(remaining, settings.maximumPartitionBytes)) else {
+                    continue
+                }
+                remaining -= records.sizeInBytes
+                places[id]?.position = records.nextOffset
+                fetched.append(records)
+            } catch {
+                // What was fetched before has moved its positions, so it is delivered; the failure comes again.
+                if fetched.isEmpty { throw error }
+                break
+            }
         }
-        if !order.isEmpty { nextInOrder = (nextInOrder + 1) % order.count }
         return fetched
+    }
+
+    private func fetch(
+        _ id: TopicPartition,
+        _ known: Place,
+        _ maximumBytes: Int
+    ) throws(ClientError) -> FetchedRecords? {
+        let place = try known.partition.isAbandoned ? replace(id, known) : known
+        guard let position = try position(id, place) else { return nil }
+        places[id]?.position = position
+        return try fetch(id, place.partition, position, maximumBytes)
+    }
+
+    /// The place in a partition that took over the name of one that was deleted; nothing was read of it.
+    private func replace(_ id: TopicPartition, _ gone: Place) throws(ClientError) -> Place {
+        let place = Place(partition: try find(id), position: nil)
+        gone.partition.unwatch(wakeup)
+        place.partition.watch(wakeup)
+        places[id] = place
+        return place
     }
 
     private func fetch(
@@ -161,6 +196,8 @@ final class EmbeddedConsumer: ConsumerConnection, @unchecked Sendable {
             }
         } catch {
             if case .outOfRange = error { return try reset(id, partition, position) }
+            // Deleted since the look at it; the next poll finds out what there is instead.
+            if case .closed = error, (try? broker.checkOpen()) != nil { return nil }
             throw ClientError(BrokerError(error))
         }
         guard result.nextOffset > position else { return nil }
@@ -287,6 +324,7 @@ final class EmbeddedConsumer: ConsumerConnection, @unchecked Sendable {
         let deadline = broker.time.monotonicNanoseconds + Self.stableTimeout.wholeNanoseconds
         let bell = Wakeup()
         while true {
+            try checkOpen()
             let fetched = broker.groups.fetchOffsets(of: groupId, partitions, requiresStable: true)
             let isStable = fetched.values.allSatisfy { $0 != .unstable }
             if isStable {
@@ -296,7 +334,8 @@ final class EmbeddedConsumer: ConsumerConnection, @unchecked Sendable {
             }
             guard broker.time.monotonicNanoseconds < deadline else {
                 throw ClientError(
-                    .timedOut, "positions of group \(groupId) are being decided by a transaction; try again"
+                    .timedOut,
+                    "positions of group \(groupId) are being decided by a transaction; try again"
                 )
             }
             bell.wait(for: .milliseconds(5))
@@ -359,6 +398,7 @@ final class EmbeddedConsumer: ConsumerConnection, @unchecked Sendable {
 
     private func checkOpen() throws(ClientError) {
         if isClosed { throw ClientError(.closed, "the consumer is closed") }
+        try client { () throws(BrokerError) in try broker.checkOpen() }
     }
 
     private func notAssigned(_ partition: TopicPartition) -> ClientError {

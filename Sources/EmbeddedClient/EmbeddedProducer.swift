@@ -16,7 +16,7 @@ final class EmbeddedProducer: ProducerConnection, @unchecked Sendable {
     private var partitions: [TopicPartition: Partition] = [:]
     /// What was sent and is not durable yet, with who waits for it.
     private var unflushed: [TopicPartition: Int64] = [:]
-    private var deliveries: [(handler: DeliveryHandler, receipt: BatchReceipt)] = []
+    private var deliveries: [(id: TopicPartition, handler: DeliveryHandler, receipt: BatchReceipt)] = []
     private var state = State.ready
 
     private enum State {
@@ -49,17 +49,16 @@ final class EmbeddedProducer: ProducerConnection, @unchecked Sendable {
         to id: TopicPartition,
         onDelivery: DeliveryHandler?
     ) throws(ClientError) {
-        try checkUsable()
-        guard batch.sizeInBytes <= settings.maximumRequestSize || settings.maximumRequestSize >= 1 << 30 else {
-            let error = ClientError(
-                .recordTooLarge,
-                "a batch of \(batch.sizeInBytes) bytes for \(id) is larger than maximumRequestSize "
-                    + "(\(settings.maximumRequestSize))"
-            )
-            onDelivery?(.failure(error))
-            throw error
-        }
         do throws(ClientError) {
+            try checkUsable()
+            if case .mustAbort(let reason) = state { throw reason }
+            guard batch.sizeInBytes <= settings.maximumRequestSize || settings.maximumRequestSize >= 1 << 30 else {
+                throw ClientError(
+                    .recordTooLarge,
+                    "a batch of \(batch.sizeInBytes) bytes for \(id) is larger than maximumRequestSize "
+                        + "(\(settings.maximumRequestSize))"
+                )
+            }
             try joinTransaction(id)
             try append(batch, id, onDelivery)
         } catch {
@@ -94,17 +93,19 @@ final class EmbeddedProducer: ProducerConnection, @unchecked Sendable {
         if identity == .none, settings.isIdempotent {
             identity = try client { () throws(BrokerError) in try broker.transactions.newProducerId() }
         }
+        let partition = try partition(id)
         let sequence = settings.isIdempotent ? sequences[id] ?? 0 : -1
         let count = Int32(batch.recordCount)
         let bytes: UnsafeMutableRawBufferPointer
         do throws(RecordFormatError) {
             bytes = try batch.seal(
-                producer: identity, baseSequence: sequence, isTransactional: settings.transactionalId != nil
+                producer: identity,
+                baseSequence: sequence,
+                isTransactional: settings.transactionalId != nil
             )
         } catch {
             throw ClientError(.corruptRecord, "a batch for \(id) could not be compressed: \(error)")
         }
-        let partition = try partition(id)
         let result = try client { () throws(BrokerError) in try partition.append(bytes, origin: .trusted) }
         if settings.isIdempotent { sequences[id] = SequenceNumber.advance(sequence, by: count) }
         let receipt = BatchReceipt(baseOffset: result.baseOffset, appendTime: result.appendTime)
@@ -116,7 +117,7 @@ final class EmbeddedProducer: ProducerConnection, @unchecked Sendable {
         switch settings.acknowledgement {
         case .durable:
             unflushed[id] = result.lastOffset + 1
-            if let onDelivery { deliveries.append((onDelivery, receipt)) }
+            if let onDelivery { deliveries.append((id, onDelivery, receipt)) }
         case .written:
             onDelivery?(.success(receipt))
         case .none:
@@ -125,9 +126,10 @@ final class EmbeddedProducer: ProducerConnection, @unchecked Sendable {
     }
 
     private func partition(_ id: TopicPartition) throws(ClientError) -> Partition {
-        if let known = partitions[id] { return known }
+        if let known = partitions[id], !known.isAbandoned { return known }
         let found = try client { () throws(BrokerError) in try broker.partition(id) }
-        partitions[id] = found
+        // One that was deleted and made anew under the same name knows nothing of what was sent before.
+        if partitions.updateValue(found, forKey: id) != nil { sequences[id] = nil }
         return found
     }
 
@@ -136,17 +138,22 @@ final class EmbeddedProducer: ProducerConnection, @unchecked Sendable {
         deliveries = []
         let written = unflushed
         unflushed = [:]
-        do throws(ClientError) {
-            for (id, end) in written.sorted(by: { $0.key < $1.key }) {
+        var failures: [TopicPartition: ClientError] = [:]
+        for (id, end) in written.sorted(by: { $0.key < $1.key }) {
+            do throws(ClientError) {
                 let partition = try partition(id)
                 try client { () throws(BrokerError) in try partition.flush(upTo: end) }
+            } catch {
+                failures[id] = error
             }
-        } catch {
-            note(error)
-            for (handler, _) in waiting { handler(.failure(error)) }
-            throw error
         }
-        for (handler, receipt) in waiting { handler(.success(receipt)) }
+        for (id, handler, receipt) in waiting {
+            if let failure = failures[id] { handler(.failure(failure)) } else { handler(.success(receipt)) }
+        }
+        if let failure = failures.min(by: { $0.key < $1.key })?.value {
+            note(failure)
+            throw failure
+        }
     }
 
     func initTransactions() throws(ClientError) {
@@ -183,7 +190,10 @@ final class EmbeddedProducer: ProducerConnection, @unchecked Sendable {
         do throws(ClientError) {
             try client { () throws(BrokerError) in
                 try broker.transactions.commitOffsets(
-                    offsets, for: membership, in: transactionalId, producer: identity
+                    offsets,
+                    for: membership,
+                    in: transactionalId,
+                    producer: identity
                 )
             }
         } catch {
@@ -247,7 +257,8 @@ final class EmbeddedProducer: ProducerConnection, @unchecked Sendable {
 
     private func checkUsable() throws(ClientError) {
         switch state {
-        case .ready, .uninitialised, .inTransaction, .mustAbort: return
+        case .ready, .uninitialised, .inTransaction, .mustAbort:
+            try client { () throws(BrokerError) in try broker.checkOpen() }
         case .fenced(let error): throw error
         case .closed: throw ClientError(.closed, "the producer is closed")
         }

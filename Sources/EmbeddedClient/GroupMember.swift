@@ -42,6 +42,8 @@ final class GroupMember {
     /// Where the coordinator's answers arrive, from any thread.
     private final class Inbox: Sendable {
         let answer = Mutex<GroupAnswer?>(nil)
+        /// The member has left: an answer that comes now must not leave a member behind that nobody is.
+        let isDeserted = Atomic<Bool>(false)
         let wakeup: Wakeup
 
         init(wakeup: Wakeup) {
@@ -60,7 +62,10 @@ final class GroupMember {
     /// The membership to commit with.
     var membership: GroupMembership {
         GroupMembership(
-            groupId: groupId, memberId: memberId, generation: generation, groupInstanceId: settings.groupInstanceId
+            groupId: groupId,
+            memberId: memberId,
+            generation: generation,
+            groupInstanceId: settings.groupInstanceId
         )
     }
 
@@ -86,7 +91,11 @@ final class GroupMember {
     var isRebalancing: Bool { state != .stable }
 
     func leave() {
-        guard !memberId.isEmpty, settings.groupInstanceId == nil else { return }
+        guard settings.groupInstanceId == nil else { return }
+        inbox.isDeserted.store(true, ordering: .sequentiallyConsistent)
+        let unread = inbox.answer.withLock { $0 }
+        if memberId.isEmpty, case .joined(let joined) = unread { memberId = joined.memberId }
+        guard !memberId.isEmpty else { return }
         // A member that cannot leave is removed when its session runs out.
         try? broker.groups.leave(membership)
         memberId = ""
@@ -109,9 +118,18 @@ final class GroupMember {
     }
 
     private var receive: @Sendable (GroupAnswer) -> Void {
-        { [inbox] answer in
+        { [inbox, weak groups = broker.groups, groupId] answer in
             inbox.answer.withLock { $0 = answer }
             inbox.wakeup.ring()
+            if case .joined(let joined) = answer, inbox.isDeserted.load(ordering: .sequentiallyConsistent) {
+                let membership = GroupMembership(
+                    groupId: groupId,
+                    memberId: joined.memberId,
+                    generation: joined.generation
+                )
+                // Refused if it has left meanwhile.
+                try? groups?.leave(membership)
+            }
         }
     }
 
@@ -195,7 +213,7 @@ final class GroupMember {
             switch translated.code {
             case .rebalanceInProgress:
                 return .revoked
-            case .memberFenced where settings.groupInstanceId == nil:
+            case .memberFenced where error.code.rawValue != CoordinatorErrorCode.fencedInstanceId.rawValue:
                 memberId = ""
                 generation = -1
                 return .lost

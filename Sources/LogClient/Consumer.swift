@@ -18,6 +18,7 @@ public final class Consumer: Sendable {
     private let pool = BlockingPool(name: "consumer", threadCount: 1)
     private let lastCommit: Mutex<Int64>
     private let isClosed = Atomic<Bool>(false)
+    private let isClosing = Atomic<Bool>(false)
 
     /// Connects a consumer.
     public init(
@@ -48,13 +49,16 @@ public final class Consumer: Sendable {
     /// Waits for records for up to `timeout` and returns those that are there, one batch a partition; positions move
     /// past them. Commits positions by itself if the settings say so: those of batches returned earlier.
     public func poll(timeout: Duration = .milliseconds(500)) async throws(ClientError) -> [ConsumerBatch] {
-        let deadline = time.monotonicNanoseconds + timeout.wholeNanoseconds
+        let (end, overflow) = time.monotonicNanoseconds.addingReportingOverflow(timeout.wholeNanoseconds)
+        let deadline = overflow ? Int64.max : end
         try await commitIfDue()
         while true {
             let remaining = Duration.nanoseconds(max(0, deadline - time.monotonicNanoseconds))
             let slice = min(remaining, Self.slice)
             let fetched = try await call { (connection) throws(ClientError) in try connection.poll(timeout: slice) }
-            if !fetched.isEmpty { return fetched.map { ConsumerBatch($0) } }
+            // Markers and aborted records move the position and are nothing to deliver.
+            let batches = fetched.filter { !$0.isEmpty }
+            if !batches.isEmpty { return batches.map { ConsumerBatch($0) } }
             if remaining == .zero || Task.isCancelled { return [] }
         }
     }
@@ -117,7 +121,9 @@ public final class Consumer: Sendable {
         try await call { (connection) throws(ClientError) in
             var offsets: [TopicPartition: CommittedOffset] = [:]
             for partition in connection.assignment {
-                offsets[partition] = CommittedOffset(offset: try connection.position(of: partition))
+                // A partition whose position is not known yet has none to commit.
+                guard let position = try? connection.position(of: partition) else { continue }
+                offsets[partition] = CommittedOffset(offset: position)
             }
             if !offsets.isEmpty { try connection.commit(offsets) }
         }
@@ -153,7 +159,8 @@ public final class Consumer: Sendable {
 
     /// Commits if the settings say so, leaves the group and ends the connection.
     public func close() async {
-        guard !isClosed.load(ordering: .acquiring) else { return }
+        guard !isClosing.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        connection.wakeup.ring()
         if settings.autoCommitInterval != nil, settings.groupId != nil {
             // A member that was fenced cannot commit; the new owner of its partitions reads them again.
             try? await commit()
@@ -164,6 +171,14 @@ public final class Consumer: Sendable {
         pool.close()
     }
 
+    deinit {
+        guard !isClosing.load(ordering: .acquiring) else { return }
+        // A consumer that is dropped leaves its group too; nobody is there to wait for it.
+        let connection = self.connection
+        pool.submit { connection.close() }
+        pool.finish()
+    }
+
     private func commitIfDue() async throws(ClientError) {
         guard let interval = settings.autoCommitInterval, settings.groupId != nil else { return }
         let now = time.monotonicNanoseconds
@@ -172,7 +187,13 @@ public final class Consumer: Sendable {
             last = now
             return true
         }
-        if isDue { try await commit() }
+        guard isDue else { return }
+        do throws(ClientError) {
+            try await commit()
+        } catch {
+            // The poll that follows finds out what the group wants; what was not committed is read again.
+            guard error.isFenced || error.isRetriable else { throw error }
+        }
     }
 
     private func call<Value: Sendable>(

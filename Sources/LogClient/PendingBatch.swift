@@ -64,12 +64,17 @@ struct RecordAccumulator: Sendable {
         partitionCounts[topic] = count
     }
 
+    mutating func forgetPartitionCount(of topic: String) {
+        partitionCounts[topic] = nil
+    }
+
     /// The partition of a record: the one it asks for, or by its key, or the one that records without key stick to.
     mutating func partition(of record: ProducerRecord, count: Int32) throws(ClientError) -> TopicPartition {
         if let chosen = record.partition {
             guard chosen >= 0, chosen < count else {
                 throw ClientError(
-                    .unknownTopicOrPartition, "topic \"\(record.topic)\" has \(count) partitions; there is no \(chosen)"
+                    .unknownTopicOrPartition,
+                    "topic \"\(record.topic)\" has \(count) partitions; there is no \(chosen)"
                 )
             }
             return TopicPartition(record.topic, chosen)

@@ -18,6 +18,10 @@ public final class Producer: Sendable {
         sender = RecordSender(try backend.connectProducer(settings), settings: settings, time: backend.time)
     }
 
+    deinit {
+        sender.finish()
+    }
+
     /// Sends a record, and returns when it is stored as the settings ask. Records that are sent at the same time travel
     /// together; waiting for each before sending the next costs a batch each.
     @discardableResult

@@ -11,7 +11,8 @@ final class RecordSender: Sendable {
         /// Senders that wait for memory.
         var waitingForSpace: [CheckedContinuation<Void, Never>] = []
         var isClosed = false
-        /// The first failure since the last flush: who hands records over without waiting learns of it there.
+        /// The first failure since the last flush of a record that nobody waits for: who hands records over without
+        /// waiting learns of it there.
         var failure: ClientError?
     }
 
@@ -77,8 +78,10 @@ final class RecordSender: Sendable {
                 if !mustWait { continuation.resume() }
             }
         }
-        guard state.withLock({ $0.accumulator.partitionCount(of: record.topic) }) == nil else { return }
+        let known = state.withLock { $0.accumulator.partitionCount(of: record.topic) }
+        if let known, record.partition ?? 0 < known { return }
         let topic = record.topic
+        // Also asked again for a partition that there was none of: a topic's partitions can become more.
         let count = try await perform { (connection) throws(ClientError) in
             try connection.partitionCount(of: topic)
         }
@@ -101,7 +104,12 @@ final class RecordSender: Sendable {
             let partition = try state.accumulator.partition(of: record, count: count)
             let wasEmpty = state.accumulator.isEmpty
             state.accumulator.append(
-                record, to: partition, headers: headerBytes, timestamp: timestamp, now: now, continuation: continuation
+                record,
+                to: partition,
+                headers: headerBytes,
+                timestamp: timestamp,
+                now: now,
+                continuation: continuation
             )
             return wasEmpty || state.accumulator.hasReadyBatch
         }
@@ -144,14 +152,15 @@ final class RecordSender: Sendable {
         if let failure { throw failure }
     }
 
+    /// Lets the thread send everything, end the connection and end itself; returns at once.
+    func finish() {
+        state.withLock { $0.isClosed = true }
+        bell.ring()
+    }
+
     /// Sends everything, ends the connection and the thread.
     func close() async {
-        let isFirst = state.withLock { state in
-            defer { state.isClosed = true }
-            return !state.isClosed
-        }
-        bell.ring()
-        guard isFirst else { return }
+        finish()
         let running = thread.withLock { $0 }
         let joiner = BlockingPool(name: "producer-close", threadCount: 1)
         await joiner.run { running?.join() }
@@ -164,7 +173,9 @@ final class RecordSender: Sendable {
             let (batches, commands, isClosed) = state.withLock { state in
                 let commands = state.commands
                 state.commands = []
-                let batches = state.accumulator.drain(now: now, all: !commands.isEmpty || state.isClosed)
+                // Those who wait for memory do not wait for a batch to linger.
+                let sendsAll = !commands.isEmpty || state.isClosed || state.accumulator.isFull
+                let batches = state.accumulator.drain(now: now, all: sendsAll)
                 return (batches, commands, state.isClosed)
             }
             if !batches.isEmpty { send(batches) }
@@ -172,7 +183,11 @@ final class RecordSender: Sendable {
             if isClosed {
                 // Nothing is accepted any more, so that what was drained now was the last.
                 connection.close()
-                for waiting in state.withLock({ $0.waitingForSpace }) { waiting.resume() }
+                let waiting = state.withLock { state in
+                    defer { state.waitingForSpace = [] }
+                    return state.waitingForSpace
+                }
+                for continuation in waiting { continuation.resume() }
                 return
             }
             if batches.isEmpty, commands.isEmpty { bell.wait(for: timeUntilNextBatch) }
@@ -180,29 +195,32 @@ final class RecordSender: Sendable {
     }
 
     private func send(_ batches: [PendingBatch]) {
-        var failure: ClientError?
         for batch in batches {
-            do throws(ClientError) {
-                try connection.send(batch.builder, to: batch.partition) { batch.complete($0) }
-            } catch {
-                // The connection has told the batch's waiters.
-                failure = failure ?? error
+            // What fails is told to the batch's waiters, here or by the flush.
+            try? connection.send(batch.builder, to: batch.partition) { [self] result in
+                batch.complete(result)
+                if case .failure(let error) = result { note(error, of: batch) }
             }
         }
-        do throws(ClientError) {
-            try connection.flush()
-        } catch {
-            failure = failure ?? error
-        }
-        let unreported = failure
+        try? connection.flush()
         let waiting = state.withLock { state in
             state.accumulator.recycle(batches)
-            state.failure = state.failure ?? unreported
             let waiting = state.accumulator.isFull ? [] : state.waitingForSpace
             if !state.accumulator.isFull { state.waitingForSpace = [] }
             return waiting
         }
         for continuation in waiting { continuation.resume() }
+    }
+
+    private func note(_ error: ClientError, of batch: PendingBatch) {
+        let isReported = batch.waiters.count == batch.builder.recordCount
+        state.withLock { state in
+            if !isReported { state.failure = state.failure ?? error }
+            // The topic may be another one by now.
+            if error.code == .unknownTopicOrPartition {
+                state.accumulator.forgetPartitionCount(of: batch.partition.topic)
+            }
+        }
     }
 
     private var timeUntilNextBatch: Duration {

@@ -29,6 +29,10 @@ public final class TransactionalProducer: Sendable {
         }
     }
 
+    deinit {
+        sender.finish()
+    }
+
     /// Begins a transaction.
     public func begin() async throws(ClientError) {
         try await sender.perform { (connection) throws(ClientError) in try connection.beginTransaction() }

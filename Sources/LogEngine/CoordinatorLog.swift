@@ -30,7 +30,11 @@ struct CoordinatorLog: Sendable {
             buffer.removeAll()
             do throws(LogError) {
                 let result = try partition.log.read(
-                    from: offset, maximumBytes: 1 << 20, upTo: .logEnd, atLeastOneBatch: true, into: &buffer
+                    from: offset,
+                    maximumBytes: 1 << 20,
+                    upTo: .logEnd,
+                    atLeastOneBatch: true,
+                    into: &buffer
                 )
                 guard result.nextOffset > offset else { return }
                 offset = result.nextOffset

@@ -54,7 +54,9 @@ final class DataDirectory: Sendable {
             if try MetaProperties.read(in: path, fileSystem) == nil {
                 let cluster = Identifier128.random(using: &random)
                 try MetaProperties(
-                    clusterId: "\(cluster)", nodeId: 1, directoryId: Identifier128.random(using: &random)
+                    clusterId: "\(cluster)",
+                    nodeId: 1,
+                    directoryId: Identifier128.random(using: &random)
                 ).write(in: path, fileSystem)
             }
             // From here on an end without `markClean` is an unclean one.
@@ -80,13 +82,13 @@ final class DataDirectory: Sendable {
     }
 
     /// The topics that there are: those of the topics file, and those whose directories were put here by somebody else.
-    /// Finishes deletions that a crash interrupted.
+    /// Those whose deletion a crash interrupted are among them; the broker finishes it.
     func readTopics(random: inout SeededRandom) throws(BrokerError) -> [TopicRecord] {
         var records = Dictionary(
-            (try topicsFile.read() ?? []).map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first }
+            (try topicsFile.read() ?? []).map { ($0.name, $0) },
+            uniquingKeysWith: { first, _ in first }
         )
         do throws(FileError) {
-            try finishDeletions(&records)
             try adoptDirectories(&records, random: &random)
         } catch {
             throw BrokerError(error)
@@ -96,27 +98,23 @@ final class DataDirectory: Sendable {
         return result
     }
 
-    private func finishDeletions(_ records: inout [String: TopicRecord]) throws(FileError) {
-        for (name, record) in records where record.isBeingDeleted {
-            for partition in 0..<record.partitionCount { try removePartition(TopicPartition(name, partition)) }
-            records[name] = nil
-        }
-    }
-
     private func adoptDirectories(
         _ records: inout [String: TopicRecord],
         random: inout SeededRandom
     ) throws(FileError) {
         for entry in try fileSystem.contents(of: path) where entry.kind == .directory {
-            if entry.name.hasSuffix(Self.deletedSuffix) {
+            if Self.isDeleted(entry.name) {
                 try fileSystem.removeDirectory(path.appending(entry.name))
                 continue
             }
             guard let found = Self.partition(ofDirectory: entry.name) else { continue }
             var record: TopicRecord
             if let known = records[found.topic] {
+                if known.isBeingDeleted { continue }
                 record = known
             } else {
+                // Other directories may have names that look like partitions, such as `photos-2024`.
+                guard try holdsLog(path.appending(entry.name)) else { continue }
                 let metadata = try PartitionMetadata.read(in: path.appending(entry.name), fileSystem)
                 record = TopicRecord(
                     name: found.topic,
@@ -189,9 +187,28 @@ final class DataDirectory: Sendable {
 
     /// The partition that a directory's name stands for.
     static func partition(ofDirectory name: String) -> TopicPartition? {
-        guard let dash = name.lastIndex(of: "-"), let number = Int32(name[name.index(after: dash)...]), number >= 0,
-            dash != name.startIndex
+        guard let dash = name.lastIndex(of: "-"), let number = Int32(name[name.index(after: dash)...]), number >= 0
         else { return nil }
-        return TopicPartition(String(name[..<dash]), number)
+        let partition = TopicPartition(String(name[..<dash]), number)
+        return NameRule.problem(with: partition.topic) == nil && partition.description == name ? partition : nil
+    }
+
+    /// Whether a directory is what an interrupted deletion left: `<topic>-<partition>-delete`, in Kafka with an id of 32
+    /// digits before the suffix. Anything else of that ending is not ours to remove.
+    private static func isDeleted(_ name: String) -> Bool {
+        guard name.hasSuffix(deletedSuffix) else { return false }
+        let renamed = String(name.dropLast(deletedSuffix.count))
+        if partition(ofDirectory: renamed) != nil { return true }
+        guard let dot = renamed.lastIndex(of: "."), renamed[renamed.index(after: dot)...].utf8.count == 32 else {
+            return false
+        }
+        return partition(ofDirectory: String(renamed[..<dot])) != nil
+    }
+
+    private func holdsLog(_ directory: FilePath) throws(FileError) -> Bool {
+        try fileSystem.contents(of: directory).contains { entry in
+            entry.name == PartitionMetadata.fileName
+                || entry.name.hasSuffix(".log") && entry.name.utf8.count == "00000000000000000000.log".utf8.count
+        }
     }
 }

@@ -1,4 +1,5 @@
 import Logging
+import MillraceFileIO
 import MillraceLogStorage
 import MillracePrimitives
 
@@ -30,13 +31,18 @@ extension EmbeddedBroker {
         }
         if !missing.isEmpty { try data.writeTopics(records) }
         let checkpoints = try data.readCheckpoints()
-        for record in records {
+        for record in records where record.isBeingDeleted { registry.beginDeletion(record) }
+        for record in records where !record.isBeingDeleted {
             let log = try logConfiguration(record, configuration)
             var partitions: [Partition] = []
             for number in 0..<record.partitionCount {
                 let id = TopicPartition(record.name, number)
                 let partition = try openPartition(
-                    id, record, log, in: data, time: time,
+                    id,
+                    record,
+                    log,
+                    in: data,
+                    time: time,
                     recoveryPoint: checkpoints.recoveryPoints[id] ?? 0,
                     logStart: checkpoints.logStarts[id],
                     wasClean: data.wasCleanShutdown
@@ -46,6 +52,26 @@ extension EmbeddedBroker {
             }
             registry.set(Topic(record: record, partitions: partitions))
         }
+    }
+
+    /// Removes what is left of a topic whose deletion was written down. The record goes last, so that a crash or a full
+    /// disk in between leaves the rest to the next try.
+    static func finishDeletion(
+        of record: TopicRecord,
+        _ topics: TopicRegistry,
+        _ data: DataDirectory,
+        _ groups: GroupRuntime
+    ) throws(BrokerError) {
+        do throws(FileError) {
+            for number in 0..<record.partitionCount {
+                try data.removePartition(TopicPartition(record.name, number))
+            }
+        } catch {
+            throw BrokerError(error)
+        }
+        try groups.forget(topic: record.name)
+        try data.writeTopics(topics.records.filter { $0.name != record.name })
+        topics.endDeletion(of: record.name)
     }
 
     static func openPartition(
@@ -126,7 +152,8 @@ extension EmbeddedBroker {
         }
         for file in report.foreignFiles {
             logger.warning(
-                "left a file alone that is not a log's", metadata: ["partition": "\(partition)", "file": "\(file)"]
+                "left a file alone that is not a log's",
+                metadata: ["partition": "\(partition)", "file": "\(file)"]
             )
         }
     }

@@ -31,6 +31,12 @@ public final class EmbeddedBroker: Sendable {
     private let administration = Mutex(())
     private let random: Mutex<SeededRandom>
     private let housekeeping: Housekeeping
+    /// How often committed offsets and transactional ids that nobody uses are looked for. Kafka:
+    /// `offsets.retention.check.interval.ms`.
+    private let retention: Interval
+    /// How often it is written down up to where the logs are durable, which bounds what a recovery reads. Kafka:
+    /// `log.flush.offset.checkpoint.interval.ms`.
+    private let checkpoint: Interval
     private let isClosed = Atomic<Bool>(false)
 
     /// Opens a data directory, which is made if there is none.
@@ -82,13 +88,24 @@ public final class EmbeddedBroker: Sendable {
         self.data = data
         do throws(BrokerError) {
             try Self.openTopics(
-                in: data, registry: topics, configuration: configuration, time: time, random: &random, logger: logger
+                in: data,
+                registry: topics,
+                configuration: configuration,
+                time: time,
+                random: &random,
+                logger: logger
             )
             groups = GroupRuntime(topics: topics, time: time, seed: random.next())
             transactions = TransactionRuntime(
-                topics: topics, groups: groups, data: data, time: time, configuration: configuration, logger: logger
+                topics: topics,
+                groups: groups,
+                data: data,
+                time: time,
+                configuration: configuration,
+                logger: logger
             )
             try groups.load()
+            for record in topics.deletions { try Self.finishDeletion(of: record, topics, data, groups) }
             try transactions.load()
             try Self.writeCheckpoints(topics, to: data)
         } catch {
@@ -101,6 +118,8 @@ public final class EmbeddedBroker: Sendable {
         self.random = Mutex(random)
         pool = BlockingPool(name: "broker", threadCount: 2)
         housekeeping = Housekeeping(every: configuration.housekeepingInterval)
+        retention = Interval(.seconds(600), from: time.monotonicNanoseconds)
+        checkpoint = Interval(.seconds(60), from: time.monotonicNanoseconds)
         if keepsHouse { housekeeping.start { [weak self] in self?.keepHouse() } }
     }
 
@@ -115,12 +134,11 @@ public final class EmbeddedBroker: Sendable {
             for topic in topics.all {
                 for partition in topic.partitions {
                     do throws(LogError) {
-                        try partition.log.close(clean: true)
+                        try partition.close()
                     } catch {
                         failure = failure ?? error
                         partition.abandon()
                     }
-                    partition.ring()
                 }
             }
             do {
@@ -143,16 +161,30 @@ public final class EmbeddedBroker: Sendable {
 
     /// Looks for what has timed out, and acts on it. Called by the housekeeping thread, or by a test.
     package func keepHouse() {
+        guard !isClosed.load(ordering: .acquiring) else { return }
         let now = time.milliseconds
-        do {
-            try groups.expire(now)
-        } catch {
-            logger.error("sessions of groups could not be looked after", metadata: ["error": "\(error)"])
-        }
-        do {
+        groups.expire(now)
+        look("a timed-out transaction could not be aborted") { () throws(BrokerError) in
             try transactions.expire(now)
+        }
+        if retention.isDue(time.monotonicNanoseconds) {
+            look("what is kept for a while only could not be removed") { () throws(BrokerError) in
+                try groups.expireOffsets(now)
+                try transactions.expireIds(now)
+            }
+        }
+        if checkpoint.isDue(time.monotonicNanoseconds) {
+            look("it could not be written down how far the logs are durable") { () throws(BrokerError) in
+                try administer { () throws(BrokerError) in try Self.writeCheckpoints(topics, to: data) }
+            }
+        }
+    }
+
+    private func look(_ failure: Logger.Message, _ work: () throws(BrokerError) -> Void) {
+        do throws(BrokerError) {
+            try work()
         } catch {
-            logger.error("a timed-out transaction could not be aborted", metadata: ["error": "\(error)"])
+            logger.error(failure, metadata: ["error": "\(error)"])
         }
     }
 
@@ -183,10 +215,11 @@ public final class EmbeddedBroker: Sendable {
         guard !InternalTopic.names.contains(name) else {
             throw BrokerError(.invalidTopic, "\"\(name)\" is the broker's own; choose another name")
         }
-        guard partitions > 0 else {
-            throw BrokerError(.invalidPartitions, "topic \"\(name)\" needs at least one partition, not \(partitions)")
-        }
+        try Self.checkPartitionCount(partitions, of: name)
         try administer { () throws(BrokerError) in
+            if let leftover = topics.deletion(of: name) {
+                try Self.finishDeletion(of: leftover, topics, data, groups)
+            }
             guard topics.topic(name) == nil else {
                 throw BrokerError(.topicAlreadyExists, "there is a topic \"\(name)\" already")
             }
@@ -198,7 +231,16 @@ public final class EmbeddedBroker: Sendable {
             )
             let log = try Self.logConfiguration(record, configuration)
             try data.writeTopics(topics.records + [record])
-            topics.set(try openNew(record, log, keeping: []))
+            do throws(BrokerError) {
+                topics.set(try openNew(record, log, keeping: []))
+            } catch {
+                // Half a topic is none. What cannot be taken back now is when the name is used again.
+                var leftover = record
+                leftover.isBeingDeleted = true
+                topics.beginDeletion(leftover)
+                try? Self.finishDeletion(of: leftover, topics, data, groups)
+                throw error
+            }
         }
     }
 
@@ -206,24 +248,29 @@ public final class EmbeddedBroker: Sendable {
     package func deleteTopic(_ name: String) throws(BrokerError) {
         try checkOpen()
         try administer { () throws(BrokerError) in
-            guard let topic = topics.topic(name), !topic.isInternal else {
+            if let topic = topics.topic(name), !topic.isInternal {
+                var record = topic.record
+                record.isBeingDeleted = true
+                try data.writeTopics(topics.records.filter { $0.name != name } + [record])
+                topics.beginDeletion(record)
+                for partition in topic.partitions { partition.abandon() }
+            }
+            guard let record = topics.deletion(of: name) else {
                 throw BrokerError(.unknownTopicOrPartition, "there is no topic \"\(name)\" to delete")
             }
-            var record = topic.record
-            record.isBeingDeleted = true
-            let others = topics.records.filter { $0.name != name }
-            try data.writeTopics(others + [record])
-            _ = topics.remove(name)
-            do throws(FileError) {
-                for partition in topic.partitions {
-                    partition.abandon()
-                    try data.removePartition(partition.id)
-                }
-            } catch {
-                throw BrokerError(error)
-            }
-            try data.writeTopics(others)
-            try groups.forget(topic: name)
+            try Self.finishDeletion(of: record, topics, data, groups)
+        }
+    }
+
+    /// More would exhaust the files that a process may have open.
+    private static let partitionCountMaximum: Int32 = 10_000
+
+    private static func checkPartitionCount(_ count: Int32, of topic: String) throws(BrokerError) {
+        guard (1...partitionCountMaximum).contains(count) else {
+            throw BrokerError(
+                .invalidPartitions,
+                "topic \"\(topic)\" can have from 1 to \(partitionCountMaximum) partitions, not \(count)"
+            )
         }
     }
 
@@ -241,10 +288,12 @@ public final class EmbeddedBroker: Sendable {
                         + "and \(total) is not more"
                 )
             }
+            try Self.checkPartitionCount(total, of: name)
             var record = topic.record
             record.partitionCount = total
+            let log = try Self.logConfiguration(record, configuration)
             try data.writeTopics(topics.records.filter { $0.name != name } + [record])
-            topics.set(try openNew(record, try Self.logConfiguration(record, configuration), keeping: topic.partitions))
+            topics.set(try openNew(record, log, keeping: topic.partitions))
         }
     }
 
@@ -284,7 +333,8 @@ public final class EmbeddedBroker: Sendable {
         }
     }
 
-    func checkOpen() throws(BrokerError) {
+    /// Throws if the broker is closed.
+    package func checkOpen() throws(BrokerError) {
         guard !isClosed.load(ordering: .acquiring) else {
             throw BrokerError(.closed, "the broker is closed")
         }
@@ -296,13 +346,24 @@ public final class EmbeddedBroker: Sendable {
         keeping existing: [Partition]
     ) throws(BrokerError) -> Topic {
         var partitions = existing
-        for number in Int32(existing.count)..<record.partitionCount {
-            partitions.append(
-                try Self.openPartition(
-                    TopicPartition(record.name, number), record, log, in: data, time: time,
-                    recoveryPoint: 0, logStart: nil, wasClean: true
+        do throws(BrokerError) {
+            for number in Int32(existing.count)..<record.partitionCount {
+                partitions.append(
+                    try Self.openPartition(
+                        TopicPartition(record.name, number),
+                        record,
+                        log,
+                        in: data,
+                        time: time,
+                        recoveryPoint: 0,
+                        logStart: nil,
+                        wasClean: true
+                    )
                 )
-            )
+            }
+        } catch {
+            for partition in partitions[existing.count...] { partition.abandon() }
+            throw error
         }
         return Topic(record: record, partitions: partitions)
     }

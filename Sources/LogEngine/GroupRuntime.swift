@@ -84,7 +84,8 @@ package final class GroupRuntime: Sendable {
         let shard = shard(of: membership.groupId)
         let now = time.milliseconds
         let leaving = LeavingMember(
-            memberId: membership.memberId, groupInstanceId: membership.groupInstanceId
+            memberId: membership.memberId,
+            groupInstanceId: membership.groupInstanceId
         )
         let deliveries = try shard.state.withLock { (state) throws(BrokerError) in
             do throws(CoordinatorError) {
@@ -97,15 +98,20 @@ package final class GroupRuntime: Sendable {
         deliver(deliveries)
     }
 
-    /// Lets sessions, rebalances and offsets run out that are due.
-    func expire(_ now: Int64) throws(BrokerError) {
+    /// Lets sessions and rebalances run out that are due.
+    func expire(_ now: Int64) {
         for shard in shards {
-            let deliveries = try shard.state.withLock { (state) throws(BrokerError) in
-                let deliveries = apply(state.coordinator.tick(now: now), &state, shard)
-                try append(state.coordinator.expireOffsets(now: now), &state, shard)
-                return deliveries
-            }
+            let deliveries = shard.state.withLock { state in apply(state.coordinator.tick(now: now), &state, shard) }
             deliver(deliveries)
+        }
+    }
+
+    /// Removes committed offsets that nobody has used for the retention time.
+    func expireOffsets(_ now: Int64) throws(BrokerError) {
+        for shard in shards {
+            try shard.state.withLock { (state) throws(BrokerError) in
+                try append(state.coordinator.expireOffsets(now: now), &state, shard)
+            }
         }
     }
 
@@ -250,7 +256,8 @@ package final class GroupRuntime: Sendable {
                 if attributes.isControl {
                     guard let marker = try EndTransactionMarker(record) else { continue }
                     coordinator.replayTransactionMarker(
-                        producerId: batch.header.producer.id, result: marker.result
+                        producerId: batch.header.producer.id,
+                        result: marker.result
                     )
                 } else if let key = record.key {
                     do throws(CoordinatorRecordError) {

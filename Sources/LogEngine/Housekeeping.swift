@@ -1,6 +1,26 @@
 import MillracePrimitives
 import Synchronization
 
+/// Something that is done now and then.
+final class Interval: Sendable {
+    private let nanoseconds: Int64
+    private let last: Mutex<Int64>
+
+    init(_ duration: Duration, from now: Int64) {
+        nanoseconds = duration.wholeNanoseconds
+        last = Mutex(now)
+    }
+
+    /// Whether it is to be done now; the next time is an interval later.
+    func isDue(_ now: Int64) -> Bool {
+        last.withLock { last in
+            guard now - last >= nanoseconds else { return false }
+            last = now
+            return true
+        }
+    }
+}
+
 /// A thread that calls a function at intervals until it is stopped.
 final class Housekeeping: Sendable {
     private let interval: Duration

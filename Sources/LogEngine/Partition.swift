@@ -9,6 +9,7 @@ package final class Partition: Sendable {
     package let log: PartitionLog
     /// Doorbells of readers; few, so a list is enough.
     private let watchers = Mutex<[Wakeup]>([])
+    private let isGone = Atomic<Bool>(false)
 
     init(id: TopicPartition, log: PartitionLog) {
         self.id = id
@@ -37,7 +38,10 @@ package final class Partition: Sendable {
     ) throws(BrokerError) {
         do throws(LogError) {
             _ = try log.appendMarker(
-                marker, producer: producer, transactionVersion: transactionVersion, leaderEpoch: Partition.leaderEpoch
+                marker,
+                producer: producer,
+                transactionVersion: transactionVersion,
+                leaderEpoch: Partition.leaderEpoch
             )
             ring()
         } catch {
@@ -59,8 +63,19 @@ package final class Partition: Sendable {
         }
     }
 
+    /// Whether the partition was deleted, or its broker was closed: who still holds it has to ask the broker again.
+    package var isAbandoned: Bool { isGone.load(ordering: .acquiring) }
+
+    /// Closes the log in order.
+    func close() throws(LogError) {
+        isGone.store(true, ordering: .releasing)
+        defer { ring() }
+        try log.close(clean: true)
+    }
+
     /// Closes the log without order, because its data go, or are to be recovered.
     func abandon() {
+        isGone.store(true, ordering: .releasing)
         // Nothing is written, so nothing can fail; a log that was closed stays closed.
         try? log.close(clean: false)
         ring()

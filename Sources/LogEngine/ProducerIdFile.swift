@@ -27,7 +27,8 @@ struct ProducerIdFile: Sendable {
         let lines = String(decoding: contents, as: UTF8.self).split(separator: "\n")
         guard lines.count == 2, lines[0] == "version: 0", let next = Int64(lines[1]), next >= 0 else {
             throw BrokerError(
-                .storageError, "\(path) is damaged: it should hold \"version: 0\" and a number; restore it from a copy"
+                .storageError,
+                "\(path) is damaged: it should hold \"version: 0\" and a number; restore it from a copy"
             )
         }
         return next

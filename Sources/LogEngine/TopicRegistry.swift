@@ -20,6 +20,8 @@ package enum InternalTopic {
 /// Which topics there are, in memory; changed under its lock only after the data directory was.
 final class TopicRegistry: Sendable {
     private let topics = Mutex<[String: Topic]>([:])
+    /// Topics whose deletion was written down and is not finished.
+    private let unfinished = Mutex<[String: TopicRecord]>([:])
 
     func topic(_ name: String) -> Topic? {
         topics.withLock { $0[name] }
@@ -44,13 +46,26 @@ final class TopicRegistry: Sendable {
         topics.withLock { $0.values.sorted { $0.record.name < $1.record.name } }
     }
 
-    var records: [TopicRecord] { all.map(\.record) }
+    /// What the topics file has to say: all topics, and those whose deletion is not finished.
+    var records: [TopicRecord] { all.map(\.record) + deletions }
+
+    var deletions: [TopicRecord] { unfinished.withLock { $0.values.sorted { $0.name < $1.name } } }
+
+    func deletion(of name: String) -> TopicRecord? {
+        unfinished.withLock { $0[name] }
+    }
+
+    /// Takes a topic away; its record stays until `endDeletion`.
+    func beginDeletion(_ record: TopicRecord) {
+        unfinished.withLock { $0[record.name] = record }
+        _ = topics.withLock { $0.removeValue(forKey: record.name) }
+    }
+
+    func endDeletion(of name: String) {
+        _ = unfinished.withLock { $0.removeValue(forKey: name) }
+    }
 
     func set(_ topic: Topic) {
         topics.withLock { $0[topic.record.name] = topic }
-    }
-
-    func remove(_ name: String) -> Topic? {
-        topics.withLock { $0.removeValue(forKey: name) }
     }
 }

@@ -56,15 +56,21 @@ struct TopicsFile {
             configuration[String(setting[..<equals])] = String(setting[setting.index(after: equals)...])
         }
         var record = TopicRecord(
-            name: String(fields[0]), id: id, partitionCount: count, configuration: configuration
+            name: String(fields[0]),
+            id: id,
+            partitionCount: count,
+            configuration: configuration
         )
         record.isBeingDeleted = fields[3] == "deleted"
         return record
     }
 
     private func damaged(_ reason: String) -> BrokerError {
-        BrokerError(.storageError, "\(path) cannot be read: \(reason); restore it from a copy, or remove it to take the "
-            + "topics from their directories with default settings")
+        BrokerError(
+            .storageError,
+            "\(path) cannot be read: \(reason); restore it from a copy, or remove it to take the "
+                + "topics from their directories with default settings"
+        )
     }
 
     func write(_ records: [TopicRecord]) throws(BrokerError) {

@@ -11,7 +11,9 @@ extension TransactionRuntime {
         var decisions = TransactionDecisions()
         var coordinator = state.withLock { $0.coordinator }
         for number in 0..<partitionCount {
-            let log = CoordinatorLog(partition: try topics.partition(TopicPartition(InternalTopic.transactions, number)))
+            let log = CoordinatorLog(
+                partition: try topics.partition(TopicPartition(InternalTopic.transactions, number))
+            )
             try log.replay { (batch, records) throws(BrokerError) in
                 guard !batch.header.attributes.isControl else { return }
                 for record in try Self.decode(batch, records) {

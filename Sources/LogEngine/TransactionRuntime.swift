@@ -76,7 +76,10 @@ package final class TransactionRuntime: Sendable {
             do {
                 let outcome = try request { (state, now) throws(CoordinatorError) in
                     try state.coordinator.initProducerId(
-                        transactionalId, timeoutMs: timeoutMs, expected: expected, producerIds: &state.producerIds,
+                        transactionalId,
+                        timeoutMs: timeoutMs,
+                        expected: expected,
+                        producerIds: &state.producerIds,
                         now: now
                     )
                 } record: { outcome in
@@ -98,9 +101,7 @@ package final class TransactionRuntime: Sendable {
                 try finishPending(transactionalId)
             }
         }
-        throw BrokerError(
-            .concurrentTransactions, "the previous transaction of \(transactionalId) is still being completed; try again"
-        )
+        throw unfinished(transactionalId)
     }
 
     /// Adds partitions to a transaction before its first records go there.
@@ -109,9 +110,20 @@ package final class TransactionRuntime: Sendable {
         to transactionalId: String,
         producer: ProducerIdentity
     ) throws(BrokerError) {
-        _ = try request { (state, now) throws(CoordinatorError) in
-            try state.coordinator.addPartitions(partitions, to: transactionalId, producer: producer, now: now)
-        } record: { $0 }
+        for _ in 0..<Self.attempts {
+            do {
+                _ = try request { (state, now) throws(CoordinatorError) in
+                    try state.coordinator.addPartitions(partitions, to: transactionalId, producer: producer, now: now)
+                } record: {
+                    $0
+                }
+                return
+            } catch let error where error.code == .concurrentTransactions {
+                // Markers that could not be written when the transaction before was decided, because a disk was full.
+                try finishPending(transactionalId)
+            }
+        }
+        throw unfinished(transactionalId)
     }
 
     /// Makes a group's positions part of a transaction (KIP-447): visible with its commit only, refused if the member's
@@ -148,7 +160,11 @@ package final class TransactionRuntime: Sendable {
                 if result == .commit { try flushData(of: transactionalId) }
                 let outcome = try request { (state, now) throws(CoordinatorError) in
                     try state.coordinator.endTransaction(
-                        transactionalId, producer: producer, result: result, producerIds: &state.producerIds, now: now
+                        transactionalId,
+                        producer: producer,
+                        result: result,
+                        producerIds: &state.producerIds,
+                        now: now
                     )
                 } record: { outcome in
                     switch outcome {
@@ -160,7 +176,7 @@ package final class TransactionRuntime: Sendable {
                 case .alreadyEnded(let next):
                     return next
                 case .prepared(let prepared):
-                    try log(of: transactionalId).flush()
+                    try makeDurable(prepared.markers)
                     do throws(BrokerError) {
                         try finish(prepared.markers)
                     } catch {
@@ -176,9 +192,7 @@ package final class TransactionRuntime: Sendable {
                 try finishPending(transactionalId)
             }
         }
-        throw BrokerError(
-            .concurrentTransactions, "the previous transaction of \(transactionalId) is still being completed; try again"
-        )
+        throw unfinished(transactionalId)
     }
 
     /// Aborts transactions that are past their time-out, fencing their owners; tries again to finish what is decided.
@@ -195,6 +209,10 @@ package final class TransactionRuntime: Sendable {
             )
         }
         try finishPending(nil)
+    }
+
+    /// Forgets transactional ids that nobody has used for the retention time.
+    func expireIds(_ now: Int64) throws(BrokerError) {
         try state.withLock { (state) throws(BrokerError) in
             for record in state.coordinator.expireTransactionalIds(now: now) { try append(record, &state) }
         }
@@ -273,31 +291,48 @@ package final class TransactionRuntime: Sendable {
         }
     }
 
-    /// Writes the markers of a transaction whose decision is durable, and completes it.
+    /// Markers make a decision visible, so it has to survive loss of power before the first of them: that of an abort
+    /// too, or a transaction that recovery takes for open could be committed after one of its partitions has aborted it.
+    private func makeDurable(_ markers: TransactionMarkers) throws(BrokerError) {
+        try log(of: markers.transactionalId).flush()
+    }
+
+    private func unfinished(_ transactionalId: String) -> BrokerError {
+        BrokerError(
+            .concurrentTransactions,
+            "the previous transaction of \(transactionalId) is still being completed; try again"
+        )
+    }
+
+    /// Writes the markers of a decided transaction and completes it.
     private func finish(_ markers: TransactionMarkers) throws(BrokerError) {
         try finishing.withLock { _ throws(BrokerError) in try writeAndComplete(markers) }
     }
 
-    /// Finishes one decided transaction, or all of them; waits for who is finishing already.
+    /// Finishes one decided transaction, or all of them; waits for who is finishing already. One that cannot be finished
+    /// does not keep the others from it; the first failure is thrown at the end.
     func finishPending(_ transactionalId: String?) throws(BrokerError) {
-        try finishing.withLock { _ throws(BrokerError) in
-            let pending = state.withLock { $0.coordinator.pendingMarkers() }
-            for markers in pending where transactionalId == nil || markers.transactionalId == transactionalId {
-                // Who decided may not have made the decision durable yet, or have failed to.
-                try log(of: markers.transactionalId).flush()
-                try writeAndComplete(markers)
+        var failure: BrokerError?
+        let pending = state.withLock { $0.coordinator.pendingMarkers() }
+        for markers in pending where transactionalId == nil || markers.transactionalId == transactionalId {
+            do throws(BrokerError) {
+                try makeDurable(markers)
+                try finish(markers)
+            } catch {
+                failure = failure ?? error
             }
         }
+        if let failure { throw failure }
     }
 
     private func writeAndComplete(_ markers: TransactionMarkers) throws(BrokerError) {
-        let isPending = state.withLock { state in
-            state.coordinator.pendingMarkers().contains { $0 == markers }
-        }
-        guard isPending else { return }
+        let metadata = state.withLock { $0.coordinator.metadata(of: markers.transactionalId) }
+        guard let metadata, metadata.state.pendingResult == markers.result, metadata.producer == markers.producer
+        else { return }
         let marker = EndTransactionMarker(markers.result, coordinatorEpoch: markers.coordinatorEpoch)
         // Positions last: who sees a position sees the records that it led to.
-        let ordered = markers.partitions.filter { $0.topic != InternalTopic.offsets }
+        let ordered =
+            markers.partitions.filter { $0.topic != InternalTopic.offsets }
             + markers.partitions.filter { $0.topic == InternalTopic.offsets }
         for id in ordered {
             guard let partition = try? topics.partition(id) else { continue }
@@ -306,7 +341,9 @@ package final class TransactionRuntime: Sendable {
         let now = time.milliseconds
         try state.withLock { (state) throws(BrokerError) in
             let record = state.coordinator.completeTransaction(
-                markers.transactionalId, producer: markers.producer, now: now
+                markers.transactionalId,
+                producer: markers.producer,
+                now: now
             )
             if let record { try append(record, &state) }
         }

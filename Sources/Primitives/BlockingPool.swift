@@ -50,16 +50,21 @@ package final class BlockingPool: Sendable {
         return try outcome.get()
     }
 
-    /// Finishes the queued jobs and ends the threads. Call it from a thread that is not one of them.
+    /// Finishes the queued jobs and ends the threads. A thread of the pool that calls it is not waited for.
     package func close() {
-        queue.withLock { $0.isClosed = true }
-        available.broadcast()
+        finish()
         let running = threads.withLock { threads in
             let running = threads
             threads = []
             return running
         }
         for thread in running { thread.join() }
+    }
+
+    /// Lets the threads end once the queued jobs are done, and returns at once.
+    package func finish() {
+        queue.withLock { $0.isClosed = true }
+        available.broadcast()
     }
 
     private func work() {

@@ -16,6 +16,8 @@ import Darwin
 package final class PlatformThread: Sendable {
     private let finished = Condition()
     private let isFinished = Atomic<Bool>(false)
+    /// The running thread's own name for itself; 0 before it runs.
+    private let identity = Atomic<UInt>(0)
 
     private init() {}
 
@@ -38,9 +40,24 @@ package final class PlatformThread: Sendable {
         return thread
     }
 
-    /// Blocks until the thread's function has returned.
+    /// Whether the caller runs on this thread.
+    package var isCurrent: Bool { identity.load(ordering: .acquiring) == Self.currentIdentity }
+
+    #if canImport(Glibc)
+    private static var currentIdentity: UInt { UInt(pthread_self()) }
+    #else
+    private static var currentIdentity: UInt { UInt(bitPattern: pthread_self()) }
+    #endif
+
+    /// Blocks until the thread's function has returned. On the thread itself, which would wait for ever, it returns at
+    /// once: whoever drops the last reference to an owner of threads may be one of them.
     package func join() {
+        if isCurrent { return }
         finished.wait { isFinished.load(ordering: .acquiring) }
+    }
+
+    fileprivate func begin() {
+        identity.store(Self.currentIdentity, ordering: .releasing)
     }
 
     fileprivate func finish() {
@@ -76,6 +93,7 @@ private func runLaunch(_ context: UnsafeMutableRawPointer?) -> UnsafeMutableRawP
 
 private func run(_ launch: Launch) {
     millrace_set_thread_name(launch.name)
+    launch.thread.begin()
     launch.body()
     launch.thread.finish()
 }
