@@ -45,10 +45,14 @@ extension LogLoader {
     mutating func removeStraySnapshots(_ contents: LogDirectory, end: Int64) throws(LogError) {
         let bases = Set(contents.segments)
         let newest = contents.snapshots.last { $0 <= end }
+        var hasRemoved = false
         for offset in contents.snapshots where offset > end || (offset != newest && !bases.contains(offset)) {
             let file = path(.snapshot, offset)
             try attempt { () throws(FileError) in try fileSystem.removeFile(file) }
             if offset > end { report.removedLeftovers.append(file) }
+            hasRemoved = true
         }
+        // One that came back after a crash would describe a log that is no more.
+        if hasRemoved { try attempt { () throws(FileError) in try fileSystem.synchronizeDirectory(directory) } }
     }
 }

@@ -223,7 +223,8 @@ extension PartitionLog {
             try check(header, known, request)
             producer = known
         }
-        if let segment = try segmentToRoll(for: header, lastHeader: header, bytes.count, state) {
+        let lastOffset = state.logEndOffset + Int64(header.lastOffsetDelta)
+        if let segment = try segmentToRoll(for: header, lastOffset: lastOffset, bytes.count, state) {
             return .needsRoll(segment)
         }
         let base = state.logEndOffset
@@ -261,9 +262,8 @@ extension PartitionLog {
             offset += Int64(header.lastOffsetDelta) + 1
             position += header.sizeInBytes
         }
-        guard let first = headers.first, var last = headers.last else { throw .invalidRecord(partition, .empty) }
-        last.lastOffsetDelta = Int32(truncatingIfNeeded: min(offset - state.logEndOffset - 1, Int64(Int32.max)))
-        if let segment = try segmentToRoll(for: first, lastHeader: last, bytes.count, state) {
+        guard let first = headers.first else { throw .invalidRecord(partition, .empty) }
+        if let segment = try segmentToRoll(for: first, lastOffset: offset - 1, bytes.count, state) {
             return .needsRoll(segment)
         }
         let base = state.logEndOffset
@@ -354,7 +354,8 @@ extension PartitionLog {
         } catch {
             throw .invalidBatch(partition, error)
         }
-        if let segment = try segmentToRoll(for: header, lastHeader: header, bytes.count, state) {
+        let lastOffset = state.logEndOffset + Int64(header.lastOffsetDelta)
+        if let segment = try segmentToRoll(for: header, lastOffset: lastOffset, bytes.count, state) {
             return .needsRoll(segment)
         }
         let offset = state.logEndOffset
@@ -387,7 +388,7 @@ extension PartitionLog {
     /// Whether the active segment has to be sealed before these batches (LE-16); its base offset then.
     private func segmentToRoll(
         for first: RecordBatchHeader,
-        lastHeader: RecordBatchHeader,
+        lastOffset: Int64,
         _ size: Int,
         _ state: borrowing LogState
     ) throws(LogError) -> Int64? {
@@ -401,10 +402,11 @@ extension PartitionLog {
             )
         }
         let base = state.active.baseOffset
-        let lastOffset = state.logEndOffset + Int64(lastHeader.lastOffsetDelta)
+        let isFar = lastOffset - base > Int64(Int32.max)
         guard state.active.size > 0 else {
-            // An empty segment that does not begin at the log's end is left by a recovery that cut everything.
-            return lastOffset - base > Int64(Int32.max) ? base : nil
+            // A new segment would not make room either.
+            guard !isFar else { throw .invalidRecord(partition, .tooManyOffsets) }
+            return nil
         }
         let isFull = state.active.size > Int64(configuration.segmentBytes - size)
         var isOld = false
@@ -416,7 +418,7 @@ extension PartitionLog {
         let isIndexFull =
             index.offsets.count >= configuration.maximumIndexEntries
             || index.times.count >= configuration.maximumTimeIndexEntries
-        return isFull || isOld || isIndexFull || lastOffset - base > Int64(Int32.max) ? base : nil
+        return isFull || isOld || isIndexFull || isFar ? base : nil
     }
 
     private func stamp(
