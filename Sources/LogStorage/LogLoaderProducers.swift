@@ -24,21 +24,45 @@ extension LogLoader {
             try attempt { () throws(FileError) in try fileSystem.removeFile(file) }
         }
         report.producerStateFrom = from
+        guard from < end else { return }
         for (index, base) in segments.enumerated() where base < end {
             let next = index + 1 < segments.count ? segments[index + 1] : Int64.max
             guard next > from else { continue }
             let files = SegmentFiles(baseOffset: base, directory: directory, fileSystem: fileSystem)
             defer { files.close() }
-            let size = try attempt { () throws(FileError) in try files.log().size() }
-            // These transactions are in the indexes already.
-            var aborted: [AbortedTransaction] = []
-            let walked = try Self.walk(files, size: size) { (batch, _) throws(SegmentScanError) in
-                if batch.header.lastOffset >= from, batch.header.baseOffset < end {
-                    try follow(batch, into: &aborted)
-                }
+            let before = (producers, epochs)
+            var position: Int64 = 0
+            if from > base {
+                let relative = Int32(truncatingIfNeeded: min(from - base, Int64(Int32.max)))
+                position = Int64(try attempt { () throws(FileError) in try files.indexedPosition(of: relative) })
             }
-            report.bytesRead += walked.bytesRead
+            do throws(LogError) {
+                try follow(files, at: position, from: from, before: end)
+            } catch {
+                // The index may have been wrong rather than the batch.
+                guard position > 0, case .corruptBatch = error else { throw error }
+                (producers, epochs) = before
+                try follow(files, at: 0, from: from, before: end)
+            }
         }
+    }
+
+    /// Takes the batches of a segment with offsets in `from..<end` into account.
+    private mutating func follow(
+        _ files: SegmentFiles,
+        at position: Int64,
+        from: Int64,
+        before end: Int64
+    ) throws(LogError) {
+        let size = try attempt { () throws(FileError) in try files.log().size() }
+        // These transactions are in the indexes already.
+        var aborted: [AbortedTransaction] = []
+        let walked = try Self.walk(files, size: size, position: position) { (batch, _) throws(SegmentScanError) in
+            if batch.header.lastOffset >= from, batch.header.baseOffset < end {
+                try follow(batch, into: &aborted)
+            }
+        }
+        report.bytesRead += walked.bytesRead
     }
 
     /// Removes snapshots beyond the log's end, and those that no segment begins at, but the newest.
