@@ -86,6 +86,8 @@ package enum InvalidRecordReason: Hashable, Sendable, CustomStringConvertible {
     case missingKey(index: Int)
     /// The number of records is not that of the offsets which the batch takes.
     case recordCount(Int32, lastOffsetDelta: Int32)
+    /// The batches of one append take more offsets than a segment has room for.
+    case tooManyOffsets
     /// An idempotent producer's batch needs an epoch and a sequence number.
     case producerFields
 
@@ -95,6 +97,7 @@ package enum InvalidRecordReason: Hashable, Sendable, CustomStringConvertible {
         case .controlBatch: "control records are written by the broker only"
         case .missingKey(let index): "record \(index) has no key, which a compacted topic needs"
         case .recordCount(let count, let delta): "it says it has \(count) records for \(Int64(delta) + 1) offsets"
+        case .tooManyOffsets: "its batches have more than 2,147,483,648 records"
         case .producerFields: "its producer id, epoch and sequence number do not go together"
         }
     }

@@ -16,23 +16,21 @@ extension LogLoader {
         let size = try attempt { () throws(FileError) in try files.log().size() }
         let offsets = try tail(of: .offsetIndex, files, entrySize: OffsetIndexEntry.size)
         let times = try tail(of: .timeIndex, files, entrySize: TimeIndexEntry.size)
-        var isSound = true
-        if offsets.isSound(where: { bytes in
-            let last = OffsetIndexEntry(bytes, at: 0)
-            return last.relativeOffset >= 0 && base + Int64(last.relativeOffset) < next && last.position > 0
-                && Int64(last.position) < size
-        }) == false {
-            noteRepair(files.path(.offsetIndex), offsets.isMissing ? .missing : .malformed)
-            isSound = false
+        let areOffsetsSound = offsets.isSound { (last: OffsetIndexEntry, previous: OffsetIndexEntry?) in
+            guard last.relativeOffset >= 0, base + Int64(last.relativeOffset) < next else { return false }
+            guard last.position > 0, Int64(last.position) < size else { return false }
+            guard let previous else { return true }
+            return previous.relativeOffset < last.relativeOffset && previous.position < last.position
         }
-        if times.isSound(where: { bytes in
-            let last = TimeIndexEntry(bytes, at: 0)
-            return last.timestamp >= 0 && last.relativeOffset >= 0 && base + Int64(last.relativeOffset) < next
-        }) == false {
-            noteRepair(files.path(.timeIndex), times.isMissing ? .missing : .malformed)
-            isSound = false
+        let areTimesSound = times.isSound { (last: TimeIndexEntry, previous: TimeIndexEntry?) in
+            guard last.relativeOffset >= 0, base + Int64(last.relativeOffset) < next else { return false }
+            guard last.timestamp >= 0 else { return false }
+            guard let previous else { return true }
+            return previous.relativeOffset <= last.relativeOffset && previous.timestamp < last.timestamp
         }
-        if isSound {
+        if !areOffsetsSound { noteRepair(files.path(.offsetIndex), offsets.isMissing ? .missing : .malformed) }
+        if !areTimesSound { noteRepair(files.path(.timeIndex), times.isMissing ? .missing : .malformed) }
+        if areOffsetsSound, areTimesSound {
             let largest = times.last.map { entry in entry.withUnsafeBytes { TimeIndexEntry($0, at: 0).timestamp } }
             return SealedSegment(files: files, size: size, largestTimestamp: largest ?? -1, aborted: aborted)
         }
@@ -53,13 +51,17 @@ extension LogLoader {
 
     /// How an index file ends.
     private struct IndexTail {
-        var isMissing: Bool
-        var isTorn: Bool
-        var last: [UInt8]?
+        var isMissing = false
+        var isTorn = false
+        /// The last entry and the one before it, as far as there are so many.
+        var last: ArraySlice<UInt8>?
+        var lastButOne: ArraySlice<UInt8>?
 
-        func isSound(where check: (UnsafeRawBufferPointer) -> Bool) -> Bool {
+        /// Whether the file can be what it should be, judged by its last entry and the one before it.
+        func isSound<Entry: IndexEntry>(_ check: (Entry, Entry?) -> Bool) -> Bool {
             guard !isMissing, !isTorn else { return false }
-            return last.map { $0.withUnsafeBytes(check) } ?? true
+            guard let last = last?.withUnsafeBytes({ Entry($0, at: 0) }) else { return true }
+            return check(last, lastButOne?.withUnsafeBytes { Entry($0, at: 0) })
         }
     }
 
@@ -73,18 +75,24 @@ extension LogLoader {
             file = try fileSystem.open(files.path(kind), .readOnly)
         } catch {
             guard error.reason == .notFound else { throw .file(error) }
-            return IndexTail(isMissing: true, isTorn: false)
+            return IndexTail(isMissing: true)
         }
         defer { file.close() }
         return try attempt { () throws(FileError) in
             let size = try file.size()
-            guard size.isMultiple(of: Int64(entrySize)) else { return IndexTail(isMissing: false, isTorn: true) }
-            guard size > 0 else { return IndexTail(isMissing: false, isTorn: false) }
-            var writer = ByteWriter(capacity: entrySize)
-            try writer.appendUnsafe(maximum: entrySize) { (memory) throws(FileError) in
-                try file.read(into: memory, at: size - Int64(entrySize))
+            guard size.isMultiple(of: Int64(entrySize)) else { return IndexTail(isTorn: true) }
+            guard size > 0 else { return IndexTail() }
+            let wanted = Int(min(size, Int64(2 * entrySize)))
+            var writer = ByteWriter(capacity: wanted)
+            try writer.appendUnsafe(maximum: wanted) { (memory) throws(FileError) in
+                try file.read(into: memory, at: size - Int64(wanted))
             }
-            return IndexTail(isMissing: false, isTorn: writer.count < entrySize, last: writer.array)
+            guard writer.count == wanted else { return IndexTail(isTorn: true) }
+            let bytes = writer.array
+            return IndexTail(
+                last: bytes.suffix(entrySize),
+                lastButOne: wanted > entrySize ? bytes.prefix(entrySize) : nil
+            )
         }
     }
 

@@ -51,6 +51,7 @@ struct LogState: Sendable {
                 isExact: true,
                 needsIndex: false,
                 nextSegment: nil,
+                endOffset: logEndOffset,
                 generation: generation
             )
             if hint != nil || offset == active.baseOffset { return place }
@@ -63,13 +64,15 @@ struct LogState: Sendable {
             return place
         }
         let segment = sealed[index]
+        let next = index + 1 < sealed.count ? sealed[index + 1].baseOffset : active.baseOffset
         var place = ReadPlace(
             files: segment.files,
             size: segment.size,
             position: 0,
             isExact: true,
             needsIndex: false,
-            nextSegment: index + 1 < sealed.count ? sealed[index + 1].baseOffset : active.baseOffset,
+            nextSegment: next,
+            endOffset: next,
             generation: generation
         )
         if hint != nil || offset == segment.baseOffset { return place }

@@ -1,10 +1,17 @@
 import MillracePrimitives
 import MillraceRecordFormat
 
+/// An entry of fixed size in an index file.
+protocol IndexEntry: Hashable, Sendable {
+    static var size: Int { get }
+    init(_ bytes: UnsafeRawBufferPointer, at offset: Int)
+    func write(to writer: inout ByteWriter)
+}
+
 /// One entry of a segment's `.index`: the batch whose last offset this is begins at this byte of the segment.
 ///
 /// Both numbers are big-endian int32, the offset relative to the segment's first (LE-11).
-struct OffsetIndexEntry: Hashable, Sendable {
+struct OffsetIndexEntry: IndexEntry {
     static let size = 8
 
     var relativeOffset: Int32
@@ -29,7 +36,7 @@ struct OffsetIndexEntry: Hashable, Sendable {
 /// One entry of a segment's `.timeindex`: no record up to this offset has a later timestamp.
 ///
 /// Timestamp int64 and relative offset int32, big-endian; both grow from entry to entry (LE-12).
-struct TimeIndexEntry: Hashable, Sendable {
+struct TimeIndexEntry: IndexEntry {
     static let size = 12
 
     var timestamp: Int64

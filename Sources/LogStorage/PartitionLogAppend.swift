@@ -40,46 +40,10 @@ extension PartitionLog {
             }
         }
     }
-
-    /// Ends a producer's transaction in this partition (LE-47, LE-48).
-    ///
-    /// - Parameter transactionVersion: 2 if the producer's epoch goes up with each transaction (KIP-890): then the marker
-    ///   has the epoch after that of the data, and the same marker once more changes nothing.
-    package func appendMarker(
-        _ marker: EndTransactionMarker,
-        producer: ProducerIdentity,
-        transactionVersion: Int,
-        leaderEpoch: Int32
-    ) throws(LogError) -> AppendResult {
-        var bytes = marker.batch(for: producer, timestamp: time.milliseconds)
-        let now = time.milliseconds
-        while true {
-            // Typed errors do not pass through `withUnsafeMutableBytes`, so the outcome is carried in a `Result`.
-            let outcome = bytes.withUnsafeMutableBytes { batch in
-                Result { () throws(LogError) in
-                    try state.withLock { (state) throws(LogError) -> AppendOutcome in
-                        try self.append(
-                            marker,
-                            batch: batch,
-                            of: producer,
-                            transactionVersion: transactionVersion,
-                            leaderEpoch: leaderEpoch,
-                            now: now,
-                            to: &state
-                        )
-                    }
-                }
-            }
-            switch try outcome.get() {
-            case .appended(let result, _): return result
-            case .needsRoll(let segment): try roll(replacing: segment)
-            }
-        }
-    }
 }
 
 /// What is to be appended, and how.
-private struct AppendRequest {
+struct AppendRequest {
     var batches: UnsafeMutableRawBufferPointer
     var origin: AppendOrigin
     var leaderEpoch: Int32
@@ -88,95 +52,13 @@ private struct AppendRequest {
 }
 
 /// What came of an attempt to append.
-private enum AppendOutcome {
+enum AppendOutcome {
     case appended(AppendResult, flushesNow: Bool)
     /// The active segment, with this base offset, has to be sealed first.
     case needsRoll(Int64)
 }
 
 extension PartitionLog {
-    /// Checks a foreign producer's batches as far as that needs nothing of the log, outside of its lock.
-    private func validate(_ request: AppendRequest) throws(LogError) {
-        let configuration = self.configuration
-        let needsKeys = configuration.cleanupPolicy.contains(.compact)
-        var decompressor = Decompressor()
-        var rest = UnsafeRawBufferPointer(request.batches)
-        while rest.count > 0 {
-            let batch: RecordBatch
-            do throws(RecordFormatError) {
-                batch = try RecordBatch(reading: rest)
-                try batch.validateRecords(&decompressor)
-                if needsKeys, let index = try batch.indexOfMissingKey(&decompressor) {
-                    throw RecordFormatError.invalidRecord(index: index, reason: .negativeLength)
-                }
-            } catch {
-                if needsKeys, case .invalidRecord(let index, .negativeLength) = error {
-                    throw .invalidRecord(partition, .missingKey(index: index))
-                }
-                throw .invalidBatch(partition, error)
-            }
-            if configuration.timestampType == .createTime {
-                try checkTimestamps(batch.header, now: request.now, configuration)
-            }
-            rest = UnsafeRawBufferPointer(rebasing: rest[batch.header.sizeInBytes...])
-        }
-    }
-
-    private func checkTimestamps(
-        _ header: RecordBatchHeader,
-        now: Int64,
-        _ configuration: LogConfiguration
-    ) throws(LogError) {
-        let (early, underflow) = now.subtractingReportingOverflow(configuration.timestampBeforeMaxMs)
-        let (late, overflow) = now.addingReportingOverflow(configuration.timestampAfterMaxMs)
-        let earliest = underflow || configuration.timestampBeforeMaxMs == Int64.max ? Int64.min : early
-        let latest = overflow ? Int64.max : late
-        for timestamp in [header.baseTimestamp, header.maxTimestamp] where timestamp < earliest || timestamp > latest {
-            throw .invalidTimestamp(partition, timestamp: timestamp, earliest: earliest, latest: latest)
-        }
-    }
-
-    /// Checks one batch's header.
-    private func header(
-        of bytes: UnsafeRawBufferPointer,
-        _ request: AppendRequest,
-        _ configuration: borrowing LogConfiguration
-    ) throws(LogError) -> RecordBatchHeader {
-        let header: RecordBatchHeader
-        do throws(RecordFormatError) {
-            header = try RecordBatchHeader(reading: bytes)
-        } catch {
-            throw .invalidBatch(partition, error)
-        }
-        let size = header.sizeInBytes
-        guard size <= bytes.count else {
-            throw .invalidBatch(partition, .truncated(needed: size, available: bytes.count))
-        }
-        guard size <= configuration.maxMessageBytes else {
-            throw .recordTooLarge(
-                partition,
-                sizeInBytes: size,
-                limit: configuration.maxMessageBytes,
-                setting: "max.message.bytes"
-            )
-        }
-        guard !header.attributes.isControl else { throw .invalidRecord(partition, .controlBatch) }
-        guard header.recordCount > 0 else { throw .invalidRecord(partition, .empty) }
-        guard Int64(header.recordCount) == Int64(header.lastOffsetDelta) + 1 else {
-            throw .invalidRecord(
-                partition,
-                .recordCount(header.recordCount, lastOffsetDelta: header.lastOffsetDelta)
-            )
-        }
-        if header.producer.id >= 0 {
-            let hasSequence = header.baseSequence >= 0 || request.origin == .coordinator
-            guard header.producer.epoch >= 0, hasSequence else { throw .invalidRecord(partition, .producerFields) }
-        } else if header.attributes.isTransactional {
-            throw .invalidRecord(partition, .producerFields)
-        }
-        return header
-    }
-
     private func append(_ request: AppendRequest, to state: inout LogState) throws(LogError) -> AppendOutcome {
         try checkWritable(state)
         var bytes = UnsafeRawBufferPointer(request.batches)
@@ -223,7 +105,8 @@ extension PartitionLog {
             try check(header, known, request)
             producer = known
         }
-        if let segment = try segmentToRoll(for: header, lastHeader: header, bytes.count, state) {
+        let lastOffset = state.logEndOffset + Int64(header.lastOffsetDelta)
+        if let segment = try segmentToRoll(for: header, lastOffset: lastOffset, bytes.count, state) {
             return .needsRoll(segment)
         }
         let base = state.logEndOffset
@@ -261,9 +144,8 @@ extension PartitionLog {
             offset += Int64(header.lastOffsetDelta) + 1
             position += header.sizeInBytes
         }
-        guard let first = headers.first, var last = headers.last else { throw .invalidRecord(partition, .empty) }
-        last.lastOffsetDelta = Int32(truncatingIfNeeded: min(offset - state.logEndOffset - 1, Int64(Int32.max)))
-        if let segment = try segmentToRoll(for: first, lastHeader: last, bytes.count, state) {
+        guard let first = headers.first else { throw .invalidRecord(partition, .empty) }
+        if let segment = try segmentToRoll(for: first, lastOffset: offset - 1, bytes.count, state) {
             return .needsRoll(segment)
         }
         let base = state.logEndOffset
@@ -320,74 +202,10 @@ extension PartitionLog {
         return .appended(result, flushesNow: state.configuration.flushMessages.map { unflushed >= $0 } ?? false)
     }
 
-    private func append(
-        _ marker: EndTransactionMarker,
-        batch: UnsafeMutableRawBufferPointer,
-        of producer: ProducerIdentity,
-        transactionVersion: Int,
-        leaderEpoch: Int32,
-        now: Int64,
-        to state: inout LogState
-    ) throws(LogError) -> AppendOutcome {
-        try checkWritable(state)
-        var producerState = state.producers.state(of: producer.id)
-        let verdict = try producerState.check(
-            marker,
-            epoch: producer.epoch,
-            transactionVersion: transactionVersion,
-            partition
-        )
-        guard verdict == .append else {
-            let result = AppendResult(
-                baseOffset: state.logEndOffset - 1,
-                lastOffset: state.logEndOffset - 1,
-                appendTime: -1,
-                logStartOffset: state.logStartOffset,
-                isDuplicate: true
-            )
-            return .appended(result, flushesNow: false)
-        }
-        let bytes = UnsafeRawBufferPointer(batch)
-        var header: RecordBatchHeader
-        do throws(RecordFormatError) {
-            header = try RecordBatchHeader(reading: bytes)
-        } catch {
-            throw .invalidBatch(partition, error)
-        }
-        if let segment = try segmentToRoll(for: header, lastHeader: header, bytes.count, state) {
-            return .needsRoll(segment)
-        }
-        let offset = state.logEndOffset
-        RecordBatchHeader.stamp(batch, baseOffset: offset, leaderEpoch: leaderEpoch)
-        header.baseOffset = offset
-        try write(bytes, to: &state)
-        let completed = producerState.apply(marker, epoch: producer.epoch, offset: offset, now: now)
-        state.producers.update(producerState)
-        if let completed, completed.isAborted {
-            state.active.aborted.append(
-                AbortedTransaction(
-                    producerId: completed.producerId,
-                    firstOffset: completed.firstOffset,
-                    lastOffset: offset,
-                    lastStableOffset: state.producers.lastStableOffset(after: completed)
-                )
-            )
-        }
-        finish(header, size: bytes.count, leaderEpoch: leaderEpoch, in: &state)
-        let result = AppendResult(
-            baseOffset: offset,
-            lastOffset: offset,
-            appendTime: -1,
-            logStartOffset: state.logStartOffset,
-            isDuplicate: false
-        )
-        return .appended(result, flushesNow: false)
-    }
-
     /// Whether the active segment has to be sealed before these batches (LE-16); its base offset then.
-    private func segmentToRoll(
+    func segmentToRoll(
         for first: RecordBatchHeader,
-        lastHeader: RecordBatchHeader,
+        lastOffset: Int64,
         _ size: Int,
         _ state: borrowing LogState
     ) throws(LogError) -> Int64? {
@@ -401,10 +219,11 @@ extension PartitionLog {
             )
         }
         let base = state.active.baseOffset
-        let lastOffset = state.logEndOffset + Int64(lastHeader.lastOffsetDelta)
+        let isFar = lastOffset - base > Int64(Int32.max)
         guard state.active.size > 0 else {
-            // An empty segment that does not begin at the log's end is left by a recovery that cut everything.
-            return lastOffset - base > Int64(Int32.max) ? base : nil
+            // A new segment would not make room either.
+            guard !isFar else { throw .invalidRecord(partition, .tooManyOffsets) }
+            return nil
         }
         let isFull = state.active.size > Int64(configuration.segmentBytes - size)
         var isOld = false
@@ -416,7 +235,7 @@ extension PartitionLog {
         let isIndexFull =
             index.offsets.count >= configuration.maximumIndexEntries
             || index.times.count >= configuration.maximumTimeIndexEntries
-        return isFull || isOld || isIndexFull || lastOffset - base > Int64(Int32.max) ? base : nil
+        return isFull || isOld || isIndexFull || isFar ? base : nil
     }
 
     private func stamp(
@@ -438,7 +257,7 @@ extension PartitionLog {
     }
 
     /// Writes at the end of the active segment, or leaves the file as it was.
-    private func write(_ bytes: UnsafeRawBufferPointer, to state: inout LogState) throws(LogError) {
+    func write(_ bytes: UnsafeRawBufferPointer, to state: inout LogState) throws(LogError) {
         do throws(FileError) {
             if state.active.hasTornTail {
                 try state.active.log.truncate(to: state.active.size)
@@ -458,7 +277,7 @@ extension PartitionLog {
     }
 
     /// Takes note of a batch that was written.
-    private func finish(
+    func finish(
         _ header: RecordBatchHeader,
         size: Int,
         leaderEpoch: Int32,
@@ -477,20 +296,5 @@ extension PartitionLog {
         if state.active.firstTimestamp == nil { state.active.firstTimestamp = header.maxTimestamp }
         state.active.size += Int64(size)
         state.logEndOffset = header.nextOffset
-    }
-}
-
-extension RecordBatch {
-    /// The first record without a key; nil if all have one.
-    func indexOfMissingKey(_ decompressor: inout Decompressor) throws(RecordFormatError) -> Int? {
-        try withRecords(&decompressor) { (records) throws(RecordFormatError) -> Int? in
-            var cursor = RecordCursor(header, records: records)
-            var index = 0
-            while let record = try cursor.next() {
-                if record.key == nil { return index }
-                index += 1
-            }
-            return nil
-        }
     }
 }

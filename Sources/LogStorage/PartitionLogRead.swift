@@ -103,6 +103,8 @@ struct ReadPlace: Sendable {
     var needsIndex: Bool
     /// The base offset of the segment after this one.
     var nextSegment: Int64?
+    /// No batch of the segment reaches beyond this offset.
+    var endOffset: Int64
     var generation: Int
 }
 
@@ -302,10 +304,14 @@ extension PartitionLog {
                     throw .truncated(needed: size, available: Int(available) - walked.size)
                 }
                 header = try RecordBatchHeader(reading: rest)
-                if header.nextOffset > upperOffset { break }
+                if header.baseOffset >= upperOffset, header.nextOffset <= place.endOffset { break }
                 if verifyingChecksums { try header.verifyChecksum(of: rest) }
             } catch {
                 throw defect(.format(error), place, walked.next, here)
+            }
+            // Neither the offset nor, for a reader that does not ask, anything else is covered by a checksum.
+            guard header.nextOffset <= place.endOffset else {
+                throw defect(.offsetTooLarge(header.lastOffset), place, walked.next, here)
             }
             // The first one may begin before the offset asked for, but must reach it.
             let isInOrder = walked.first == nil ? header.nextOffset > offset : header.baseOffset >= walked.next

@@ -153,7 +153,10 @@ struct KafkaFilesTests {
 
     @Test(
         "indexes that are built from the batches are Kafka's to the byte",
-        arguments: KafkaDirectory.all.filter { $0.wasCleanShutdown && !$0.name.hasPrefix("compacted") }
+        // Kafka starts a new index interval when it is restarted, and has compacted indexes made at other places.
+        arguments: KafkaDirectory.all.filter {
+            $0.wasCleanShutdown && !$0.name.hasPrefix("compacted") && !$0.name.hasPrefix("restarted")
+        }
     )
     func indexBytes(directory: KafkaDirectory) throws {
         let original = try directory.fixture()

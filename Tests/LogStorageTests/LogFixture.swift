@@ -17,6 +17,9 @@ struct LogFixture {
     init(disk: SimulatedFileSystem = SimulatedFileSystem(), _ change: (inout LogConfiguration) -> Void = { _ in }) {
         self.disk = disk
         change(&configuration)
+        // The data directory is there, durably, before there are logs in it.
+        try? disk.createDirectory(Self.directory.removingLastComponent())
+        try? disk.synchronizeDirectory("/")
     }
 
     func open(
