@@ -14,7 +14,8 @@ let package = Package(
         .executableTarget(
             name: "millrace-bench",
             dependencies: [
-                "CFloor", .product(name: "Millrace", package: "millrace"), .product(name: "Logging", package: "swift-log"),
+                "CFloor", .product(name: "Millrace", package: "millrace"),
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: [
                 .treatAllWarnings(as: .error),

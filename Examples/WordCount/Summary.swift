@@ -25,8 +25,10 @@ struct Summary {
         print("")
         if counter.skippedLines > 0 { print("Already there    \(grouped(counter.skippedLines)) lines") }
         print("Imported now     \(grouped(counter.importedLines)) lines")
-        print("Processed now    \(grouped(progress.recordsProcessed)) records in \(oneDecimal(seconds)) s, "
-            + "\(grouped(progress.commits)) commits, \(application.configuration.guarantee.rawValue)")
+        print(
+            "Processed now    \(grouped(progress.recordsProcessed)) records in \(oneDecimal(seconds)) s, "
+                + "\(grouped(progress.commits)) commits, \(application.configuration.guarantee.rawValue)"
+        )
         let total = counts.values.reduce(0, +)
         print("Counted in all   \(grouped(Int(total))) words, \(grouped(counts.count)) different ones")
         if remaining > 0 {

@@ -68,7 +68,9 @@ struct WordCountCommand: AsyncParsableCommand {
         )
         let counter = ImportCounter()
         let job = WordCountJob(
-            application: application, importer: LineImporter(broker: broker, counter: counter), paths: paths
+            application: application,
+            importer: LineImporter(broker: broker, counter: counter),
+            paths: paths
         )
         let services = ServiceGroup(
             configuration: ServiceGroupConfiguration(
@@ -83,7 +85,12 @@ struct WordCountCommand: AsyncParsableCommand {
         let started = ContinuousClock.now
         try await services.run()
         try await Summary(
-            admin: admin, broker: broker, application: application, counter: counter, directory: data, top: top
+            admin: admin,
+            broker: broker,
+            application: application,
+            counter: counter,
+            directory: data,
+            top: top
         ).show(after: ContinuousClock.now - started)
     }
 }

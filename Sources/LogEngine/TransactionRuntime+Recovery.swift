@@ -40,7 +40,8 @@ extension TransactionRuntime {
         let owners = Dictionary(known.map { ($0.producer.id, $0) }, uniquingKeysWith: { first, _ in first })
         // Positions become visible no earlier than the records that they stand for.
         let partitions = topics.all.flatMap(\.partitions)
-        let ordered = partitions.filter { $0.id.topic != InternalTopic.offsets }
+        let ordered =
+            partitions.filter { $0.id.topic != InternalTopic.offsets }
             + partitions.filter { $0.id.topic == InternalTopic.offsets }
         for partition in ordered {
             for open in partition.log.openTransactions {

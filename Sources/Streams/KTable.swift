@@ -68,14 +68,22 @@ extension KStream {
         )
         assembly.graph.add(definition, usedBy: id)
         let table = KTable<Key, State>(
-            assembly: assembly, node: id, keys: keys, values: state, storeName: definition.name
+            assembly: assembly,
+            node: id,
+            keys: keys,
+            values: state,
+            storeName: definition.name
         )
         let target = table.port
         let isAbsent = Absence.check(Value.self)
         port.add { context in
             let store = context.store(named: definition.name) {
                 KeyValueState(
-                    definition, in: context, keys: keys, values: state, next: target.compose(context),
+                    definition,
+                    in: context,
+                    keys: keys,
+                    values: state,
+                    next: target.compose(context),
                     flushing: FlushAction { store in try store.flushEntries() }
                 )
             }
@@ -106,13 +114,21 @@ extension KStream {
         )
         assembly.graph.add(definition, usedBy: id)
         let table = KTable<TableKey, TableValue>(
-            assembly: assembly, node: id, keys: keys, values: values, storeName: definition.name
+            assembly: assembly,
+            node: id,
+            keys: keys,
+            values: values,
+            storeName: definition.name
         )
         let target = table.port
         port.add { context in
             let store = context.store(named: definition.name) {
                 KeyValueState(
-                    definition, in: context, keys: keys, values: values, next: target.compose(context),
+                    definition,
+                    in: context,
+                    keys: keys,
+                    values: values,
+                    next: target.compose(context),
                     flushing: FlushAction { store in try store.flushEntries() }
                 )
             }

@@ -14,7 +14,8 @@ struct GeneratedText {
         var text = ""
         for _ in 0..<lines {
             for position in 0..<wordsPerLine {
-                let rank = Int.random(in: 0..<vocabulary, using: &random) * Int.random(in: 0..<vocabulary, using: &random)
+                let rank =
+                    Int.random(in: 0..<vocabulary, using: &random) * Int.random(in: 0..<vocabulary, using: &random)
                 let word = "w\(rank / vocabulary)"
                 counts[word, default: 0] += 1
                 if position > 0 { text += " " }

@@ -31,7 +31,8 @@ struct KilledTests {
         #expect(result.history.count == run.text.counts.count, "\(seed): there are words that the input has not")
         for (partition, end) in result.inputEnds {
             #expect(
-                result.committed[partition]?.offset == end, "\(seed): \(partition) ends at \(end), committed is another"
+                result.committed[partition]?.offset == end,
+                "\(seed): \(partition) ends at \(end), committed is another"
             )
         }
         try run.remove()
@@ -46,7 +47,10 @@ struct KilledTests {
         let result = try await WordCountResult(reading: run.data)
         for (word, expected) in run.text.counts {
             let last = result.history[word]?.last ?? 0
-            #expect(last >= expected, "\(seed): \"\(word)\" is \(expected) times in the input and was counted \(last) times")
+            #expect(
+                last >= expected,
+                "\(seed): \"\(word)\" is \(expected) times in the input and was counted \(last) times"
+            )
         }
         try run.remove()
     }
@@ -68,7 +72,11 @@ struct KilledRun {
         directory = FileManager.default.temporaryDirectory.appending(path: "millrace-killed-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         text = try GeneratedText(
-            at: directory.appending(path: "input.txt"), lines: lines, wordsPerLine: 3, vocabulary: 2_000, random: &random
+            at: directory.appending(path: "input.txt"),
+            lines: lines,
+            wordsPerLine: 3,
+            vocabulary: 2_000,
+            random: &random
         )
         arguments = [
             "--data", directory.appending(path: "data").path, "--guarantee", guarantee, "--no-cache",

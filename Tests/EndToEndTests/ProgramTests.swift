@@ -43,7 +43,9 @@ struct ProgramTests {
     func interrupted() throws {
         let directory = try temporaryDirectory()
         let input = directory.appending(path: "input.txt")
-        try Data(String(repeating: "the quick brown fox jumps over the lazy dog\n", count: 100_000).utf8).write(to: input)
+        try Data(String(repeating: "the quick brown fox jumps over the lazy dog\n", count: 100_000).utf8).write(
+            to: input
+        )
         let arguments = ["--data", directory.appending(path: "data").path, input.path]
         let process = try WordCountProcess(arguments)
         // The application has begun when it has made its internal topics.

@@ -35,7 +35,11 @@ struct DamageTests {
             let log = try reopened.partition(orders).log
             do throws(LogError) {
                 _ = try log.read(
-                    from: second, maximumBytes: 1 << 20, upTo: .logEnd, atLeastOneBatch: true, into: &buffer
+                    from: second,
+                    maximumBytes: 1 << 20,
+                    upTo: .logEnd,
+                    atLeastOneBatch: true,
+                    into: &buffer
                 )
             } catch {
                 throw BrokerError(error)
@@ -122,12 +126,16 @@ struct DamageTests {
         try broker.append("a", to: orders, producer: producer, sequence: 0)
         world.disk.limitSpace(toBytes: 0)
         #expect(throws: BrokerError.self) { try broker.append("b", to: orders, producer: producer, sequence: 1) }
-        #expect(code { () throws(BrokerError) in
-            try broker.createTopic("more", partitions: 1, configuration: [:])
-        } == .storageError)
-        #expect(code { () throws(BrokerError) in
-            try broker.groups.commit([orders: CommittedOffset(offset: 1)], for: GroupMembership(groupId: "g"))
-        } == .storageError)
+        #expect(
+            code { () throws(BrokerError) in
+                try broker.createTopic("more", partitions: 1, configuration: [:])
+            } == .storageError
+        )
+        #expect(
+            code { () throws(BrokerError) in
+                try broker.groups.commit([orders: CommittedOffset(offset: 1)], for: GroupMembership(groupId: "g"))
+            } == .storageError
+        )
         #expect(broker.groups.committedOffsets(of: "g").isEmpty)
         #expect(try broker.values(of: orders) == ["a"])
         world.disk.limitSpace(toBytes: nil)
@@ -138,7 +146,10 @@ struct DamageTests {
         #expect(try world.open().values(of: orders) == ["a", "b"])
     }
 
-    @Test("a directory that cannot be written is a typed error", arguments: [FileError.Reason.readOnly, .permissionDenied])
+    @Test(
+        "a directory that cannot be written is a typed error",
+        arguments: [FileError.Reason.readOnly, .permissionDenied]
+    )
     func notWritable(reason: FileError.Reason) throws {
         try open().close()
         world.disk.fail(with: reason, on: .lock)
@@ -301,7 +312,8 @@ struct DamageTests {
     }
 
     private func openLocal(
-        _ directory: LocalDirectory, keepsHouse: Bool = false
+        _ directory: LocalDirectory,
+        keepsHouse: Bool = false
     ) throws(BrokerError) -> EmbeddedBroker {
         var configuration = BrokerConfiguration()
         configuration.housekeepingInterval = .microseconds(1)

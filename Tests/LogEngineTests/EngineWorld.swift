@@ -92,7 +92,11 @@ extension EmbeddedBroker {
         while true {
             var buffer = ByteWriter(capacity: 1 << 10)
             let result = try log.read(
-                from: next, maximumBytes: 1 << 20, upTo: limit, atLeastOneBatch: true, into: &buffer
+                from: next,
+                maximumBytes: 1 << 20,
+                upTo: limit,
+                atLeastOneBatch: true,
+                into: &buffer
             )
             guard result.nextOffset > next else { return found }
             var batches = RecordBatches(buffer.bytes)
@@ -143,7 +147,10 @@ struct RawTransaction {
 
     func sendOffset(_ offset: Int64, of partition: TopicPartition, group: GroupMembership) throws(BrokerError) {
         try broker.transactions.commitOffsets(
-            [partition: CommittedOffset(offset: offset)], for: group, in: id, producer: producer
+            [partition: CommittedOffset(offset: offset)],
+            for: group,
+            in: id,
+            producer: producer
         )
     }
 

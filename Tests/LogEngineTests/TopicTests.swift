@@ -14,7 +14,10 @@ struct TopicTests {
     @Test("a name that is not allowed is refused", arguments: ["", ".", "..", "a b", "a/b", "ä"])
     func badName(name: String) throws {
         let broker = try world.open()
-        #expect(code { () throws(BrokerError) in try broker.createTopic(name, partitions: 1, configuration: [:]) } == .invalidTopic)
+        #expect(
+            code { () throws(BrokerError) in try broker.createTopic(name, partitions: 1, configuration: [:]) }
+                == .invalidTopic
+        )
     }
 
     @Test("the broker's own topics can be neither made nor deleted")
@@ -22,7 +25,8 @@ struct TopicTests {
         let broker = try world.open()
         for name in InternalTopic.names {
             #expect(
-                code { () throws(BrokerError) in try broker.createTopic(name, partitions: 1, configuration: [:]) } == .invalidTopic
+                code { () throws(BrokerError) in try broker.createTopic(name, partitions: 1, configuration: [:]) }
+                    == .invalidTopic
             )
             #expect(code { () throws(BrokerError) in try broker.deleteTopic(name) } == .unknownTopicOrPartition)
         }
@@ -85,14 +89,18 @@ struct TopicTests {
         try broker.append("a", to: first)
         for total: Int32 in [0, 1, 2] {
             #expect(
-                code { () throws(BrokerError) in try broker.createPartitions(of: "orders", total: total) } == .invalidPartitions
+                code { () throws(BrokerError) in try broker.createPartitions(of: "orders", total: total) }
+                    == .invalidPartitions
             )
         }
         try broker.createPartitions(of: "orders", total: 4)
         try broker.append("b", to: TopicPartition("orders", 3))
         #expect(try broker.values(of: first) == ["a"])
         #expect(try broker.values(of: TopicPartition("orders", 3)) == ["b"])
-        #expect(code { () throws(BrokerError) in _ = try broker.partition(TopicPartition("orders", 4)) } == .unknownTopicOrPartition)
+        #expect(
+            code { () throws(BrokerError) in _ = try broker.partition(TopicPartition("orders", 4)) }
+                == .unknownTopicOrPartition
+        )
     }
 
     @Test("settings can be changed and set back; a bad change changes nothing")
@@ -101,7 +109,9 @@ struct TopicTests {
         try broker.createTopic("orders", partitions: 1, configuration: [:])
         try broker.alterTopic("orders", ["max.message.bytes": "100"])
         #expect(throws: BrokerError.self) { try broker.append(String(repeating: "x", count: 200), to: first) }
-        #expect(code { () throws(BrokerError) in try broker.alterTopic("orders", ["segment.ms": "-7"]) } == .invalidConfig)
+        #expect(
+            code { () throws(BrokerError) in try broker.alterTopic("orders", ["segment.ms": "-7"]) } == .invalidConfig
+        )
         #expect(broker.topic("orders")?.record.configuration == ["max.message.bytes": "100"])
         try broker.alterTopic("orders", ["max.message.bytes": nil])
         try broker.append(String(repeating: "x", count: 200), to: first)
@@ -182,7 +192,8 @@ struct TopicTests {
         let broker = try world.open()
         world.disk.fail(with: .noSpace, on: .open, times: nil) { $0.string.contains("orders-1") }
         #expect(
-            code { () throws(BrokerError) in try broker.createTopic("orders", partitions: 3, configuration: [:]) } == .storageError
+            code { () throws(BrokerError) in try broker.createTopic("orders", partitions: 3, configuration: [:]) }
+                == .storageError
         )
         #expect(broker.topic("orders") == nil)
         world.disk.liftFaults()

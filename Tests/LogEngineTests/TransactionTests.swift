@@ -97,12 +97,20 @@ struct TransactionTests {
         try zombie.send("zombie", to: left)
         var owner = try RawTransaction(broker, "t")
         let refused: Set<BrokerError.Code?> = [.producerFenced, .invalidProducerEpoch]
-        #expect(refused.contains(code { () throws(BrokerError) in
-            try broker.transactions.addPartitions([right], to: "t", producer: zombie.producer)
-        }))
-        #expect(refused.contains(code { () throws(BrokerError) in
-            try zombie.sendOffset(9, of: source, group: group)
-        }))
+        #expect(
+            refused.contains(
+                code { () throws(BrokerError) in
+                    try broker.transactions.addPartitions([right], to: "t", producer: zombie.producer)
+                }
+            )
+        )
+        #expect(
+            refused.contains(
+                code { () throws(BrokerError) in
+                    try zombie.sendOffset(9, of: source, group: group)
+                }
+            )
+        )
         #expect(refused.contains(code { () throws(BrokerError) in try zombie.end(.commit) }))
         #expect(refused.contains(code { () throws(BrokerError) in try zombie.end(.abort) }))
         #expect(throws: BrokerError.self, "the partition itself refuses a late batch") {
@@ -137,9 +145,11 @@ struct TransactionTests {
     func timeoutMaximum() throws {
         let broker = try open()
         let limit = broker.configuration.maximumTransactionTimeout
-        #expect(code { () throws(BrokerError) in
-            _ = try broker.transactions.initProducerId("t", timeout: limit + .milliseconds(1))
-        }?.rawValue == CoordinatorErrorCode.invalidTransactionTimeout.rawValue)
+        #expect(
+            code { () throws(BrokerError) in
+                _ = try broker.transactions.initProducerId("t", timeout: limit + .milliseconds(1))
+            }?.rawValue == CoordinatorErrorCode.invalidTransactionTimeout.rawValue
+        )
         _ = try broker.transactions.initProducerId("t", timeout: limit)
     }
 
@@ -242,9 +252,12 @@ struct TransactionTests {
         let path = world.file(left)
         world.disk.fail(with: .noSpace, on: .write, times: nil) { $0 == path }
         try transaction.end(.commit)
-        #expect(code { () throws(BrokerError) in
-            try broker.transactions.addPartitions([right], to: "t", producer: transaction.producer)
-        } == .storageError, "the reason, not just that something is unfinished")
+        #expect(
+            code { () throws(BrokerError) in
+                try broker.transactions.addPartitions([right], to: "t", producer: transaction.producer)
+            } == .storageError,
+            "the reason, not just that something is unfinished"
+        )
         world.disk.liftFaults()
         try transaction.send("b", to: left)
         try transaction.end(.commit)
@@ -297,7 +310,10 @@ struct TransactionTests {
         #expect(try world.afterPowerLoss().open().values(of: left) == [])
     }
 
-    @Test("an open transaction outlives a restart and times out, or is aborted by its new owner", arguments: [true, false])
+    @Test(
+        "an open transaction outlives a restart and times out, or is aborted by its new owner",
+        arguments: [true, false]
+    )
     func openOverRestart(timesOut: Bool) throws {
         let broker = try open()
         var transaction = try RawTransaction(broker, "t", timeout: .seconds(10))

@@ -69,7 +69,9 @@ struct FrameworkBench {
     }
 
     /// Runs a workload from the input's beginning to its end, the last commit included.
-    func run(_ workload: Workload, _ promise: Promise, threads: Int, commitMs: Int64, number: Int) async throws -> Sample {
+    func run(_ workload: Workload, _ promise: Promise, threads: Int, commitMs: Int64, number: Int) async throws
+        -> Sample
+    {
         let id = "bench-\(session)-\(number)"
         try await admin.createTopic(NewTopic("output", partitions: Self.partitions))
         let application = StreamsApplication(

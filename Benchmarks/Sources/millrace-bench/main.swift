@@ -30,7 +30,10 @@ func measure(_ options: BenchOptions) async throws {
         for measurement in measurements {
             number += 1
             let sample = try await bench.run(
-                measurement.workload, measurement.promise, threads: measurement.threads, commitMs: options.commitMs,
+                measurement.workload,
+                measurement.promise,
+                threads: measurement.threads,
+                commitMs: options.commitMs,
                 number: number
             )
             if !isWarmUp { measured[measurement, default: Samples()].all.append(sample) }
