@@ -14,7 +14,9 @@ public final class TopicOutput {
     private let partitions: [TopicPartition]
     private let producer: any ProducerConnection
     private let batchSize: Int
-    private let open: UnsafeMutablePointer<RecordBatchBuilder?>
+    /// The open batch of each partition, made when it is first needed. Held by hand: the record loop would otherwise
+    /// count a reference up and down for every record.
+    private let open: UnsafeMutablePointer<Unmanaged<RecordBatchBuilder>?>
     /// The partition that records without a key go to until their batch is sent.
     private var stickyPartition: Int32 = 0
 
@@ -34,6 +36,7 @@ public final class TopicOutput {
     }
 
     deinit {
+        for partition in 0..<Int(partitionCount) { open[partition]?.release() }
         open.deinitialize(count: Int(partitionCount))
         open.deallocate()
     }
@@ -68,29 +71,33 @@ public final class TopicOutput {
                 "topic \(topic) has \(partitionCount) partitions; there is no \(partition)"
             )
         }
-        let slot = open + Int(partition)
-        let batch: RecordBatchBuilder
-        if let existing = slot.pointee {
-            batch = existing
-        } else {
-            batch = RecordBatchBuilder(capacity: batchSize)
-            slot.pointee = batch
+        let batch = open[Int(partition)] ?? makeBatch(for: partition)
+        let isAppended = batch._withUnsafeGuaranteedRef {
+            $0.append(key: key, value: value, timestamp: timestamp, headers: headers)
         }
-        if batch.append(key: key, value: value, timestamp: timestamp, headers: headers) { return }
-        try send(batch, partition)
-        batch.append(key: key, value: value, timestamp: timestamp, headers: headers)
+        if isAppended { return }
+        let full = batch.takeUnretainedValue()
+        try send(full, partition)
+        full.append(key: key, value: value, timestamp: timestamp, headers: headers)
+    }
+
+    private func makeBatch(for partition: Int32) -> Unmanaged<RecordBatchBuilder> {
+        let made = Unmanaged.passRetained(RecordBatchBuilder(capacity: batchSize))
+        open[Int(partition)] = made
+        return made
     }
 
     /// Sends every batch that holds a record.
     func flush() throws(ClientError) {
         for partition in 0..<partitionCount {
-            if let batch = open[Int(partition)], !batch.isEmpty { try send(batch, partition) }
+            guard let batch = open[Int(partition)]?.takeUnretainedValue(), !batch.isEmpty else { continue }
+            try send(batch, partition)
         }
     }
 
     /// Forgets the records that were not sent.
     func discard() {
-        for partition in 0..<Int(partitionCount) { open[partition]?.reset() }
+        for partition in 0..<Int(partitionCount) { open[partition]?.takeUnretainedValue().reset() }
     }
 
     private func send(_ batch: RecordBatchBuilder, _ partition: Int32) throws(ClientError) {

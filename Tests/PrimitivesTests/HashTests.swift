@@ -69,4 +69,16 @@ struct HashTests {
             }
         }
     }
+
+    @Test("both ways to a CRC-32C agree on long input, which the instruction takes in lanes")
+    func crcAgreementOfLongInput() {
+        var random = SeededRandom(seed: 4)
+        let bytes = (0..<300_000).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+        bytes.withUnsafeBytes { bytes in
+            for length in [3_071, 3_072, 3_073, 6_143, 6_144, 65_536, 98_303, 98_304, 98_305, 200_001, 299_000] {
+                let part = UnsafeRawBufferPointer(rebasing: bytes[7..<7 + length])
+                #expect(CRC32C.checksum(part) == CRC32C.portableChecksum(part), "\(length) bytes")
+            }
+        }
+    }
 }
