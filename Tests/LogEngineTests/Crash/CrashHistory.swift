@@ -39,6 +39,8 @@ struct CrashHistory: Hashable, Sendable {
 
     struct Record: Hashable, Sendable {
         var partition: TopicPartition
+        /// Who sent it; the records of one sender stand in a partition in the order in which they were first sent.
+        var sender: String
         /// Its place among all that were sent, in order.
         var number: Int
         /// Which transaction it belongs to; nil for none.
@@ -87,12 +89,19 @@ struct CrashHistory: Hashable, Sendable {
     }
 
     /// Takes note of a record before it is sent, and returns its value.
-    mutating func send(to partition: TopicPartition, in transaction: Int? = nil, padding: Int = 0) -> String {
+    mutating func send(to partition: TopicPartition, by sender: String, padding: Int = 0) -> String {
         let number = records.count
-        let kind = transaction.map { "t\($0)" } ?? "plain"
-        let value = "\(kind)/\(number)/" + String(repeating: ".", count: padding)
-        records[value] = Record(partition: partition, number: number, transaction: transaction)
-        if let transaction { transactions[transaction].sent[partition, default: []].append(value) }
+        let value = "\(sender)/\(number)/" + String(repeating: ".", count: padding)
+        records[value] = Record(partition: partition, sender: sender, number: number)
+        return value
+    }
+
+    /// The same for a record of a transaction.
+    mutating func send(to partition: TopicPartition, in transaction: Int, padding: Int = 0) -> String {
+        let value = send(to: partition, by: "t\(transaction)", padding: padding)
+        records[value]?.sender = transactions[transaction].transactionalId
+        records[value]?.transaction = transaction
+        transactions[transaction].sent[partition, default: []].append(value)
         return value
     }
 

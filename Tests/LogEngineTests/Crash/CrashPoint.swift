@@ -37,7 +37,7 @@ struct CrashedRun {
     let part: CrashScenario.Part
     let number: Int
     let fileSystem: SimulatedFileSystem
-    let history: CrashHistory
+    var history: CrashHistory
     let time: ManualTime
     /// The call that it stopped in; nil if the part ran through.
     let lastCall: SimulatedCall?

@@ -112,7 +112,7 @@ final class CrashWorld {
         settings.isIdempotent = false
         let producer = try broker.connectProducer(settings)
         defer { producer.close() }
-        let values = (0..<count).map { _ in history.send(to: partition, padding: padding()) }
+        let values = (0..<count).map { _ in history.send(to: partition, by: "plain", padding: padding()) }
         let receipt = Mutex<Int64?>(nil)
         try producer.send(batch(values), to: partition) { result in
             receipt.withLock { $0 = try? result.get().baseOffset }
@@ -130,7 +130,11 @@ final class CrashWorld {
             history.idempotent = try broker.transactions.newProducerId()
             history.producerIds.insert(history.idempotent.id)
         }
-        let values = (0..<count).map { _ in history.send(to: partition, padding: padding()) }
+        // What got no answer is sent again, before anything else.
+        if let last = history.lastIdempotent[partition], last.baseOffset == nil {
+            try sendLastIdempotent(to: partition)
+        }
+        let values = (0..<count).map { _ in history.send(to: partition, by: "idempotent", padding: padding()) }
         let last = history.lastIdempotent[partition]
         let first = last.map { $0.firstSequence + Int32($0.values.count) } ?? 0
         history.lastIdempotent[partition] = CrashHistory.IdempotentBatch(values: values, firstSequence: first)
@@ -169,6 +173,9 @@ final class CrashWorld {
         let id: String
         let connection: any ProducerConnection
         var transaction = -1
+        var isInTransaction = false
+        /// When the transaction began, on the wall clock.
+        var beganMs: Int64 = 0
 
         init(id: String, connection: any ProducerConnection) {
             self.id = id
@@ -198,6 +205,8 @@ final class CrashWorld {
         history.step = "begin transaction \(history.transactions.count) of \(owner.id)"
         try owner.connection.beginTransaction()
         owner.transaction = history.transactions.count
+        owner.isInTransaction = true
+        owner.beganMs = time.milliseconds
         history.transactions.append(CrashHistory.Transaction(transactionalId: owner.id))
     }
 
@@ -230,6 +239,7 @@ final class CrashWorld {
             if isRefused { history.transactions[owner.transaction].fate = before }
             throw error
         }
+        owner.isInTransaction = false
         history.transactions[owner.transaction].fate = .committed
         try noteIdentity(of: owner.id)
         try stopIfCrashed()
@@ -238,6 +248,7 @@ final class CrashWorld {
     func abort(_ owner: Owner) throws {
         history.step = "abort transaction \(owner.transaction)"
         try owner.connection.abortTransaction()
+        owner.isInTransaction = false
         try noteIdentity(of: owner.id)
         try stopIfCrashed()
     }

@@ -70,6 +70,7 @@ struct InvariantChecker {
             checkWritten(all)
             try checkRawLogs()
             try checkPositions(committed)
+            settle(committed, all)
 
             guard goesOn else { return }
             step = "going on"
@@ -78,7 +79,9 @@ struct InvariantChecker {
             let later = try LogView(of: world.broker, .readCommitted)
             checkStable(committed, later)
             checkTransactions(later)
-            checkOrder(try LogView(of: world.broker, .readUncommitted))
+            let everything = try LogView(of: world.broker, .readUncommitted)
+            checkOrder(everything)
+            checkWritten(everything)
             try checkPositions(later)
 
             step = "opening again"
@@ -205,7 +208,7 @@ struct InvariantChecker {
         var seen: Set<String> = []
         for (partition, records) in view.records.sorted(by: { $0.key < $1.key }) {
             var lastOffset: Int64 = -1
-            var lastNumber = -1
+            var lastNumbers: [String: Int] = [:]
             for found in records {
                 guard let record = history.records[found.value] else {
                     fail(Self.ordered, "\(partition) holds \(found), which nobody sent")
@@ -216,10 +219,11 @@ struct InvariantChecker {
                     fail(Self.ordered, "\(partition) holds a record of another: \(found)")
                 }
                 if found.offset <= lastOffset { fail(Self.ordered, "\(partition): \(found) comes after \(lastOffset)") }
-                if record.number < lastNumber {
-                    fail(Self.ordered, "\(partition): \(found) comes after a later record")
+                if record.number < lastNumbers[record.sender] ?? -1 {
+                    fail(Self.ordered, "\(partition): \(found) comes after a later record of its producer")
                 }
-                (lastOffset, lastNumber) = (found.offset, record.number)
+                lastOffset = found.offset
+                lastNumbers[record.sender] = record.number
             }
         }
     }
@@ -306,6 +310,22 @@ struct InvariantChecker {
                     next = batch.header.nextOffset
                 }
             }
+        }
+    }
+
+    /// What recovery has decided stays so: doubts are settled, and what is there is durable.
+    private func settle(_ committed: LogView, _ all: LogView) {
+        let visible = committed.values
+        for number in history.transactions.indices where history.transactions[number].fate == .inDoubt {
+            let isVisible = history.transactions[number].sent.values.contains { $0.contains(where: visible.contains) }
+            world.history.transactions[number].fate = isVisible ? .committed : .neverCommitted
+        }
+        for value in history.records.keys {
+            world.history.records[value]?.promise = .nothing
+            world.history.records[value]?.offset = nil
+        }
+        for found in all.records.values.joined() {
+            world.history.promise(.durable, for: [found.value], from: found.offset)
         }
     }
 
