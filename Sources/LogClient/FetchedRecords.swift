@@ -151,6 +151,11 @@ struct AbortedTransactionFilter {
 
     mutating func delivers(_ batch: RecordBatch) throws(RecordFormatError) -> Bool {
         let header = batch.header
+        // First of all, for markers too: what is read may begin at the ABORT marker of a transaction, which ends it.
+        while let next = pending.last, next.firstOffset <= header.lastOffset {
+            abortedProducers.insert(next.producerId)
+            pending.removeLast()
+        }
         if header.attributes.isControl {
             if abortedProducers.contains(header.producer.id) {
                 var cursor = RecordCursor(header, records: batch.recordBytes)
@@ -159,10 +164,6 @@ struct AbortedTransactionFilter {
                 }
             }
             return false
-        }
-        while let next = pending.last, next.firstOffset <= header.lastOffset {
-            abortedProducers.insert(next.producerId)
-            pending.removeLast()
         }
         return !(header.attributes.isTransactional && abortedProducers.contains(header.producer.id))
     }
