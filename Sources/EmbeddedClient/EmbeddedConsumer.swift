@@ -63,6 +63,8 @@ final class EmbeddedConsumer: ConsumerConnection, @unchecked Sendable {
 
     func poll(timeout: Duration) throws(ClientError) -> [FetchedRecords] {
         try checkOpen()
+        // A reader that is at the end of its partitions would otherwise wait for ever.
+        try client { () throws(BrokerError) in try broker.checkOpen() }
         if try advanceGroup() { return [] }
         let fetched = try fetch()
         if !fetched.isEmpty || timeout <= .zero { return fetched }
@@ -296,7 +298,8 @@ final class EmbeddedConsumer: ConsumerConnection, @unchecked Sendable {
             }
             guard broker.time.monotonicNanoseconds < deadline else {
                 throw ClientError(
-                    .timedOut, "positions of group \(groupId) are being decided by a transaction; try again"
+                    .timedOut,
+                    "positions of group \(groupId) are being decided by a transaction; try again"
                 )
             }
             bell.wait(for: .milliseconds(5))

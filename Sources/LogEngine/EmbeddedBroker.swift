@@ -284,7 +284,8 @@ public final class EmbeddedBroker: Sendable {
         }
     }
 
-    func checkOpen() throws(BrokerError) {
+    /// Throws if the broker was closed.
+    package func checkOpen() throws(BrokerError) {
         guard !isClosed.load(ordering: .acquiring) else {
             throw BrokerError(.closed, "the broker is closed")
         }
