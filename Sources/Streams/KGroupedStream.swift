@@ -59,7 +59,9 @@ public struct KGroupedStream<Key, Value> {
         let source = grouped()
         let values = source.assembly.require(source.values, "values", for: source.node)
         return source.stateful("reduce", keys: requiredKeys, state: values, store: store, named: name) {
-            _, value, aggregate in
+            _,
+            value,
+            aggregate in
             guard let aggregate else { return value }
             return try combine(aggregate, value)
         }
@@ -82,7 +84,9 @@ public struct KGroupedStream<Key, Value> {
         _ combine: @escaping @Sendable (Key, Value, Aggregate) throws -> Aggregate
     ) -> KTable<Key, Aggregate> {
         grouped().stateful("aggregate", keys: requiredKeys, state: aggregates, store: store, named: name) {
-            key, value, aggregate in
+            key,
+            value,
+            aggregate in
             try combine(key, value, try aggregate ?? initial())
         }
     }
@@ -105,7 +109,11 @@ public struct KGroupedStream<Key, Value> {
     func repartitionedPresence(_ keys: Serde<Key>) -> KStream<Key, Void> {
         let isAbsent = Absence.check(Value.self)
         let present: KStream<Key, Void> = stream.changed(
-            "presence", nil, keys: keys, values: .presence, isRekeyed: true
+            "presence",
+            nil,
+            keys: keys,
+            values: .presence,
+            isRekeyed: true
         )
         let target = present.port
         stream.port.add { context in
@@ -118,7 +126,9 @@ public struct KGroupedStream<Key, Value> {
         return present.repartition(named: topicName)
     }
 
-    @inlinable var topicName: String { name ?? stream.assembly.name(of: stream.node) }
+    @inlinable var topicName: String {
+        name ?? stream.assembly.graph.unusedRepartitionName(stream.assembly.name(of: stream.node))
+    }
 }
 
 extension KStream {
@@ -137,7 +147,10 @@ extension KStream {
         named name: String? = nil,
         _ selector: @escaping @Sendable (Key, Value) throws -> NewKey
     ) -> KGroupedStream<NewKey, Value> {
-        KGroupedStream(stream: rekeyed("groupBy", name, keys: newKeys, values: newValues ?? values, selector), name: name)
+        KGroupedStream(
+            stream: rekeyed("groupBy", name, keys: newKeys, values: newValues ?? values, selector),
+            name: name
+        )
     }
 
     /// Groups by the key that records have. They go through a repartition topic only if the key may have changed since

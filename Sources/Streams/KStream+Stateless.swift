@@ -61,7 +61,11 @@ extension KStream {
         _ transform: @escaping @Sendable (Value) throws -> NewValue
     ) -> KStream<Key, NewValue> {
         let result: KStream<Key, NewValue> = changed(
-            "mapValues", name, keys: keys, values: nil, isRekeyed: isRekeyed
+            "mapValues",
+            name,
+            keys: keys,
+            values: nil,
+            isRekeyed: isRekeyed
         )
         let target = result.port
         port.add { context in
@@ -78,7 +82,11 @@ extension KStream {
         _ transform: @escaping @Sendable (Key, Value) throws -> NewValue
     ) -> KStream<Key, NewValue> {
         let result: KStream<Key, NewValue> = changed(
-            "mapValues", name, keys: keys, values: nil, isRekeyed: isRekeyed
+            "mapValues",
+            name,
+            keys: keys,
+            values: nil,
+            isRekeyed: isRekeyed
         )
         let target = result.port
         port.add { context in
@@ -112,7 +120,11 @@ extension KStream {
         _ transform: @escaping @Sendable (Value) throws -> Values
     ) -> KStream<Key, Values.Element> {
         let result: KStream<Key, Values.Element> = changed(
-            "flatMapValues", name, keys: keys, values: nil, isRekeyed: isRekeyed
+            "flatMapValues",
+            name,
+            keys: keys,
+            values: nil,
+            isRekeyed: isRekeyed
         )
         let target = result.port
         port.add { context in
@@ -131,7 +143,11 @@ extension KStream {
         _ transform: @escaping @Sendable (Key, Value) throws -> Values
     ) -> KStream<Key, Values.Element> {
         let result: KStream<Key, Values.Element> = changed(
-            "flatMapValues", name, keys: keys, values: nil, isRekeyed: isRekeyed
+            "flatMapValues",
+            name,
+            keys: keys,
+            values: nil,
+            isRekeyed: isRekeyed
         )
         let target = result.port
         port.add { context in

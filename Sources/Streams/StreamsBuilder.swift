@@ -64,7 +64,11 @@ public final class StreamsBuilder {
         named name: String? = nil
     ) -> KTable<Key, Value> {
         KStream(
-            source: [.external(topic)], named: name, in: shared, keys: keys.optional, values: values.optional
+            source: [.external(topic)],
+            named: name,
+            in: shared,
+            keys: keys.optional,
+            values: values.optional
         ).materialized(operation: "table", keys: keys, values: values, store: store)
     }
 
