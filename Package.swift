@@ -152,7 +152,13 @@ let package = Package(
             ]
         ),
         tests("ClientTests", ["Millrace", "MillraceSimulationKit"]),
-        tests("StreamsTests", ["Millrace", "MillraceFoundationSerdes", "MillraceSimulationKit"]),
+        tests(
+            "StreamsTests",
+            [
+                "Millrace", "MillraceFileIO", "MillraceFoundationSerdes", "MillraceLogEngine", "MillracePrimitives",
+                "MillraceSimulationKit", lifecycle, logging, system,
+            ]
+        ),
         tests("EndToEndTests", ["Millrace", "word-count"]),
         tests("TidyTests"),
     ],
