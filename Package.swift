@@ -164,7 +164,13 @@ let package = Package(
             ]
         ),
         tests("TopologyTests", ["MillraceTopology", "MillracePrimitives"]),
-        tests("StreamsTests", ["Millrace", "MillraceFoundationSerdes", "MillraceSimulationKit"]),
+        tests(
+            "StreamsTests",
+            [
+                "Millrace", "MillraceFileIO", "MillraceFoundationSerdes", "MillraceLogEngine", "MillracePrimitives",
+                "MillraceSimulationKit", lifecycle, logging, system,
+            ]
+        ),
         tests("EndToEndTests", ["Millrace", "MillraceSimulationKit", "word-count"]),
         tests("TidyTests"),
     ],

@@ -63,6 +63,8 @@ final class EmbeddedConsumer: ConsumerConnection, @unchecked Sendable {
 
     func poll(timeout: Duration) throws(ClientError) -> [FetchedRecords] {
         try checkOpen()
+        // A reader that is at the end of its partitions would otherwise wait for ever.
+        try client { () throws(BrokerError) in try broker.checkOpen() }
         if try advanceGroup() { return [] }
         let fetched = try fetch()
         if !fetched.isEmpty || timeout <= .zero { return fetched }

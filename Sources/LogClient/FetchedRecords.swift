@@ -151,7 +151,7 @@ struct AbortedTransactionFilter {
 
     mutating func delivers(_ batch: RecordBatch) throws(RecordFormatError) -> Bool {
         let header = batch.header
-        // Before the marker is looked at: it may be the first batch that a fetch brings of its transaction.
+        // First of all, for markers too: what is read may begin at the ABORT marker of a transaction, which ends it.
         while let next = pending.last, next.firstOffset <= header.lastOffset {
             abortedProducers.insert(next.producerId)
             pending.removeLast()

@@ -126,7 +126,9 @@ public struct KGroupedStream<Key, Value> {
         return present.repartition(named: topicName)
     }
 
-    @inlinable var topicName: String { name ?? stream.assembly.name(of: stream.node) }
+    @inlinable var topicName: String {
+        name ?? stream.assembly.graph.unusedRepartitionName(stream.assembly.name(of: stream.node))
+    }
 }
 
 extension KStream {

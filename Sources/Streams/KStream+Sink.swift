@@ -45,7 +45,7 @@ extension KStream {
         values: Serde<Value>? = nil,
         named name: String? = nil
     ) -> KStream<Key, Value> {
-        let topicName = name ?? assembly.graph.unusedName("\(assembly.name(of: node))-through")
+        let topicName = name ?? assembly.graph.unusedRepartitionName("\(assembly.name(of: node))-through")
         let topic = TopicReference.repartition(topicName, partitions: partitions)
         let keys = assembly.require(keys ?? self.keys, "keys", for: node)
         let values = assembly.require(values ?? self.values, "values", for: node)

@@ -67,6 +67,8 @@ extension KStream {
             changelogConfiguration: options.changelogConfiguration
         )
         assembly.graph.add(definition, usedBy: id)
+        // Records of one key come to one task only if all topics spread their keys over equally many partitions.
+        assembly.graph.requireCopartitioning(of: [node], for: id)
         let table = KTable<Key, State>(
             assembly: assembly,
             node: id,
@@ -158,16 +160,29 @@ extension Absence {
     /// Values of optional types may be absent, others never are.
     @usableFromInline
     static func check(_ type: Value.Type) -> Absence<Value> {
-        guard type is any OptionalValue.Type else { return Absence(needed: false) { _ in false } }
-        return Absence(needed: true) { value in (value as? any OptionalValue)?.isNil ?? true }
+        guard let optional = type as? any OptionalValue.Type else { return Absence(needed: false) { _ in false } }
+        let isNil = nilTest(optional)
+        return Absence(needed: true) { value in withUnsafePointer(to: value) { isNil(UnsafeRawPointer($0)) } }
+    }
+
+    /// The type is looked up once, not with each record: a dynamic cast costs more than most operators.
+    private static func nilTest<Wrapper: OptionalValue>(
+        _ type: Wrapper.Type
+    ) -> @Sendable (UnsafeRawPointer) -> Bool {
+        { $0.assumingMemoryBound(to: Wrapper.self).pointee.isNil }
     }
 }
 
 /// What an optional is, whatever it wraps.
-protocol OptionalValue {
+protocol OptionalValue: SendableMetatype {
     var isNil: Bool { get }
 }
 
 extension Optional: OptionalValue {
-    var isNil: Bool { self == nil }
+    var isNil: Bool {
+        switch self {
+        case .none: true
+        case .some: false
+        }
+    }
 }

@@ -22,6 +22,7 @@ final class KeyValueState<Key, Value>: TaskStore {
     /// `flushEntries`, specialised for the types where the operator was composed; a call through `TaskStore` would run
     /// unspecialised code for every entry.
     @usableFromInline let flushing: FlushAction<Key, Value>
+    @usableFromInline let record: UnsafeMutablePointer<CurrentRecord>
 
     @usableFromInline
     init(
@@ -33,6 +34,7 @@ final class KeyValueState<Key, Value>: TaskStore {
         flushing: FlushAction<Key, Value>
     ) {
         name = definition.name
+        record = context.record
         isLogged = definition.isLogged
         isCached = definition.isCached && context.cacheMaximumBytes > 0
         table = ByteTable(remembering: isCached ? .dirtyEntries : [], cacheBytesMax: context.cacheMaximumBytes)
@@ -89,7 +91,17 @@ final class KeyValueState<Key, Value>: TaskStore {
             value: hasValue ? valueWriter.pointee.bytes : nil,
             timestamp: newTimestamp
         )
-        try next.push(key, Change(new: new, old: old), newTimestamp)
+        try passOn(key, Change(new: new, old: old), newTimestamp)
+    }
+
+    /// Passes an update on, without headers: it belongs to a key, and what is held back until a commit has no record
+    /// whose headers it could take. The record under way keeps its own for the operators after this one.
+    @inlinable
+    func passOn(_ key: Key, _ change: Change<Value>, _ timestamp: Int64) throws {
+        let headers = record.pointee.headers
+        record.pointee.headers = UnsafeRawBufferPointer(start: nil, count: 0)
+        try next.push(key, change, timestamp)
+        record.pointee.headers = headers
     }
 
     @usableFromInline
@@ -119,7 +131,7 @@ final class KeyValueState<Key, Value>: TaskStore {
             try changelog?.append(key: dirty.key, value: newBytes, timestamp: timestamp)
             let key = try keys.read(dirty.key)
             let change = Change(new: try newBytes.map(values.read), old: try oldBytes.map(values.read))
-            try next.push(key, change, timestamp)
+            try passOn(key, change, timestamp)
         }
     }
 }

@@ -56,25 +56,17 @@ final class Port<Key, Value>: @unchecked Sendable {
     @inlinable
     func compose(_ context: TaskContext) -> Out<Key, Value> {
         context.composeOnce(self) {
-            let outs = parts.map { $0.make(context) }
-            switch outs.count {
-            case 0: return Composed(Out { _, _, _ in })
-            case 1: return Composed(outs[0])
-            case 2:
-                let (first, second) = (outs[0], outs[1])
-                return Composed(
-                    Out { key, value, timestamp in
-                        try first.push(key, value, timestamp)
-                        try second.push(key, value, timestamp)
-                    }
-                )
-            default:
-                return Composed(
-                    Out { key, value, timestamp in
-                        for out in outs { try out.push(key, value, timestamp) }
-                    }
-                )
+            // Nested from the last operator to the first.
+            var outs = parts.map { $0.make(context) }
+            guard var chain = outs.popLast() else { return Composed(Out { _, _, _ in }) }
+            while let first = outs.popLast() {
+                let rest = chain
+                chain = Out { key, value, timestamp in
+                    try first.push(key, value, timestamp)
+                    try rest.push(key, value, timestamp)
+                }
             }
+            return Composed(chain)
         }.out
     }
 }

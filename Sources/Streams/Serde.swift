@@ -58,7 +58,8 @@ public struct Serde<Value>: Sendable {
         return try readNull()
     }
 
-    /// The same for values that may be missing: nil is null, in both directions.
+    /// The same for values that may be missing: nil is null, in both directions. After a leading dot it is written the
+    /// other way round: `.optional(.utf8)`.
     @inlinable
     public var optional: Serde<Value?> {
         Serde<Value?>(
@@ -69,6 +70,12 @@ public struct Serde<Value>: Sendable {
             read: { [read] bytes in try read(bytes) },
             readNull: { nil }
         )
+    }
+
+    /// For values that may be missing: `keys: .optional(.utf8)` reads null as nil and writes nil as null.
+    @inlinable
+    public static func optional<Wrapped>(_ serde: Serde<Wrapped>) -> Serde<Wrapped?> where Value == Wrapped? {
+        serde.optional
     }
 
     /// The bytes of a value; nil for null. For tests and tools: it allocates.
@@ -86,7 +93,7 @@ public struct Serde<Value>: Sendable {
 
 /// Why bytes are not what a serde reads.
 public enum SerdeError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// Null where the type has no nil; use the serde's `.optional`, or `.ignored`.
+    /// Null where the type has no nil; use `.optional(…)` of the serde, or `.ignored`.
     case unexpectedNull
     /// A number of the wrong width.
     case wrongSize(expected: Int, actual: Int)
@@ -98,7 +105,7 @@ public enum SerdeError: Error, Hashable, Sendable, CustomStringConvertible {
     /// What is wrong and what to do.
     public var description: String {
         switch self {
-        case .unexpectedNull: "it is null; use the serde's .optional if that is allowed, or .ignored"
+        case .unexpectedNull: "it is null; use .optional(…) of the serde if that is allowed, or .ignored"
         case .wrongSize(let expected, let actual): "it has \(actual) bytes instead of \(expected)"
         case .invalidUTF8: "it is not UTF-8"
         case .invalid(let message): message

@@ -134,7 +134,8 @@ extension Serde where Value == Bool {
             },
             read: { bytes in
                 guard bytes.count == 1 else { throw SerdeError.wrongSize(expected: 1, actual: bytes.count) }
-                return bytes[0] != 0
+                guard bytes[0] <= 1 else { throw SerdeError.invalid("\(bytes[0]) is neither 0 nor 1") }
+                return bytes[0] == 1
             },
             readNull: { throw SerdeError.unexpectedNull }
         )

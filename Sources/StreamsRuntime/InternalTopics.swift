@@ -12,6 +12,7 @@ struct InternalTopics {
         let plan = try graph.partitionPlan(applicationId: applicationId) { topic in
             try admin.describeTopic(topic)?.partitionCount
         }
+        try checkSinks(with: admin)
         for part in graph.subtopologies() {
             for topic in part.sourceTopics where topic.isInternal {
                 let name = topic.resolved(applicationId: applicationId)
@@ -19,7 +20,9 @@ struct InternalTopics {
                     NewTopic(
                         name,
                         partitions: plan.partitions[name] ?? 1,
-                        configuration: ["cleanup.policy": "delete", "retention.ms": "-1"]
+                        configuration: [
+                            "cleanup.policy": "delete", "retention.ms": "-1", "segment.bytes": "\(50 << 20)",
+                        ]
                     ),
                     with: admin
                 )
@@ -37,7 +40,6 @@ struct InternalTopics {
                 )
             }
         }
-        try ensureSinks(with: admin)
     }
 
     private func ensure(_ topic: NewTopic, with admin: any AdminConnection) throws {
@@ -60,7 +62,7 @@ struct InternalTopics {
     }
 
     /// Output topics are the user's and must exist: their number of partitions is not ours to choose.
-    private func ensureSinks(with admin: any AdminConnection) throws {
+    private func checkSinks(with admin: any AdminConnection) throws {
         var missing: Set<String> = []
         for case .sink(.external(let name)) in graph.nodes.map(\.kind) {
             if try admin.describeTopic(name) == nil { missing.insert(name) }

@@ -39,9 +39,18 @@ final class PartitionQueue {
     /// Queues what a poll brought.
     func enqueue(_ records: FetchedRecords) {
         knownEnd = records.lastStableOffset
-        if position == nil { position = records.startOffset }
         bufferedRecords += records.recordCount
         pending.append(records)
+    }
+
+    /// Begins at an offset, where nothing was committed before.
+    func begin(at offset: Int64) {
+        position = offset
+    }
+
+    /// Notes that the partition holds records up to an offset, so that the first of them are waited for.
+    func expect(until end: Int64) {
+        knownEnd = end
     }
 
     /// Forgets what was fetched; processing goes on at `position`.
@@ -50,6 +59,7 @@ final class PartitionQueue {
         current = nil
         hasCursor = false
         bufferedRecords = 0
+        isPaused = false
     }
 
     /// Whether a record waits. Moves the position over what holds no records, such as markers.
@@ -72,6 +82,8 @@ final class PartitionQueue {
             guard let next = pending.popFirst() else { return false }
             current = next
             nextRun = 0
+            // After a reset the log may go on elsewhere, also before the place that was reached.
+            position = next.startOffset
         }
     }
 
@@ -86,7 +98,7 @@ final class PartitionQueue {
     func process(until maximumTimestamp: Int64, maximumCount: Int) throws {
         guard let current else { return }
         let limits = DriveLimits(
-            startOffset: max(current.startOffset, position ?? 0),
+            startOffset: current.startOffset,
             maximumTimestamp: maximumTimestamp,
             maximumCount: maximumCount
         )

@@ -57,6 +57,8 @@ final class StreamTask {
     /// Processes up to about `maximumCount` records, the earliest of all queues first; returns how many.
     func process(maximumCount: Int) throws -> Int {
         context.record.pointee.processed = 0
+        // What is passed on after this, at a commit, belongs to no record, and the memory of this one's headers goes.
+        defer { context.record.pointee.headers = UnsafeRawBufferPointer(start: nil, count: 0) }
         guard var choice = try chooseQueue() else { return 0 }
         while true {
             let remaining = maximumCount - context.record.pointee.processed
@@ -69,7 +71,7 @@ final class StreamTask {
                 throw StreamsError.log(
                     ClientError(.corruptRecord, "\(choice.queue.partition) near offset \(position(choice)): \(error)")
                 )
-            } catch let error as ClientError {
+            } catch let error as ClientError where error.isCuredByRestart {
                 throw error
             } catch {
                 throw StreamsError.processing(
@@ -139,7 +141,15 @@ final class StreamTask {
     func flushStores() throws {
         // Stores are made from the end of a topology to its beginning; what an upstream store passes on may still
         // change a downstream one.
-        for store in context.storeOrder.reversed() { try store.flush() }
+        for store in context.storeOrder.reversed() {
+            do {
+                try store.flush()
+            } catch let error as ClientError where error.isCuredByRestart {
+                throw error
+            } catch {
+                throw StreamsError.flushing(id, store: store.name, underlying: error)
+            }
+        }
     }
 
     /// The positions that changed since the last commit.
@@ -159,8 +169,16 @@ final class StreamTask {
         }
     }
 
-    /// Remembers where the task begins.
+    /// Goes on where the group has committed; where it has not, `PartitionQueue.begin` says where.
     func begin(at offsets: [TopicPartition: CommittedOffset]) {
-        for (partition, offset) in offsets { committed[partition] = offset.offset }
+        didCommit(offsets)
+        for queue in queues {
+            if let offset = offsets[queue.partition] { queue.begin(at: offset.offset) }
+        }
+    }
+
+    /// Whether these are the positions that this task committed last: nobody else had its partitions since.
+    func isAt(_ offsets: [TopicPartition: CommittedOffset]) -> Bool {
+        queues.allSatisfy { offsets[$0.partition]?.offset == committed[$0.partition] }
     }
 }

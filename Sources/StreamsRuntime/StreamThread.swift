@@ -13,7 +13,9 @@ struct StreamThreadEnvironment: Sendable {
     var logger: Logger
     /// Asked before each round: whether to commit and stop.
     var shouldStop: @Sendable () -> Bool
-    /// Told when nothing is left to do, so that an application which ends with its input can end.
+    /// Whether the application ends with its input; then what is done is committed as soon as nothing is left to do.
+    var endsWhenCaughtUp: Bool
+    /// Told when such an application's thread has nothing left to do.
     var didIdle: @Sendable () throws -> Void
     /// Told when the thread's tasks are set up or taken away.
     var didChangeAssignment: @Sendable (_ isReady: Bool) -> Void
@@ -36,6 +38,11 @@ final class StreamThread: RebalanceListener {
     private var queues: [TopicPartition: PartitionQueue] = [:]
     /// What the group assigned during the last poll and is not set up yet.
     private var newAssignment: [TopicPartition]?
+    /// Whether the tasks are this thread's to work on: not between the loss of an assignment and the next one, when
+    /// whatever was done would be committed together with tasks that may be another's by then.
+    private var isAssigned = false
+    /// Whether the last round got no further although records wait: those of another partition have to come first.
+    private var isStalled = false
     private var rebalanceFailure: (any Error)?
 
     private var lastCommit: Int64
@@ -75,12 +82,15 @@ final class StreamThread: RebalanceListener {
             consumerSettings.offsetReset = configuration.offsetReset
             consumerSettings.autoCommitInterval = nil
             consumerSettings.sessionTimeout = configuration.sessionTimeout
+            consumerSettings.heartbeatInterval = min(.seconds(3), configuration.sessionTimeout / 3)
             consumer = try environment.backend.connectConsumer(consumerSettings)
         } catch {
             producer.close()
             throw error
         }
         lastCommit = environment.backend.time.monotonicNanoseconds
+        progress.isIdle.store(false, ordering: .sequentiallyConsistent)
+        progress.wakeup.withLock { $0 = consumer.wakeup }
     }
 
     /// Works until the application stops or something fails; then the thread has let go of everything.
@@ -89,30 +99,37 @@ final class StreamThread: RebalanceListener {
         defer { close(isClean: isClean) }
         try consumer.subscribe(to: environment.routing.sourceTopics, listener: self)
         while !environment.shouldStop() { try runOnce() }
-        try commit()
+        try commit(lettingGo: true)
         isClean = true
     }
 
     /// One round: poll, process a slice of each task, commit if it is time.
     func runOnce() throws {
-        try poll()
+        let hasFetched = try poll()
+        guard isAssigned else { return }
         var processed = 0
+        var skipped = 0
         let start = environment.backend.time.monotonicNanoseconds
         for task in taskOrder {
             let skippedBefore = task.skippedRecords
             if configuration.guarantee == .exactlyOnce { try collector.begin() }
-            let count = try task.process(maximumCount: slice)
-            processed += count
-            let skipped = task.skippedRecords - skippedBefore
-            if skipped > 0 { progress.recordsSkipped.add(skipped, ordering: .relaxed) }
-            if count > 0 || skipped > 0 { isDirty = true }
+            processed += try task.process(maximumCount: slice)
+            skipped += task.skippedRecords - skippedBefore
         }
         let now = environment.backend.time.monotonicNanoseconds
         if processed > 0 {
             progress.recordsProcessed.add(processed, ordering: .relaxed)
             adaptSlice(to: now - start, hadWork: processed >= slice)
         }
-        if now - lastCommit >= configuration.commitInterval.wholeNanoseconds { try commit() }
+        if skipped > 0 { progress.recordsSkipped.add(skipped, ordering: .relaxed) }
+        isStalled = processed + skipped == 0
+        if !isStalled { isDirty = true }
+        if now - lastCommit >= configuration.commitInterval.wholeNanoseconds { try commit(lettingGo: false) }
+        if environment.endsWhenCaughtUp, !hasFetched, isStalled, queues.values.allSatisfy({ $0.bufferedRecords == 0 }) {
+            try commit(lettingGo: true)
+            progress.isIdle.store(true, ordering: .sequentiallyConsistent)
+            try environment.didIdle()
+        }
     }
 
     /// Keeps the time between two looks at the clock near the target, however slow an operator is.
@@ -124,8 +141,9 @@ final class StreamThread: RebalanceListener {
         }
     }
 
-    private func poll() throws {
-        let isBusy = queues.values.contains { $0.bufferedRecords > 0 }
+    /// Takes part in the group and fetches; whether records came.
+    private func poll() throws -> Bool {
+        let isBusy = !isStalled && queues.values.contains { $0.bufferedRecords > 0 }
         let fetched = try consumer.poll(timeout: isBusy ? .zero : idleTimeout)
         if let failure = rebalanceFailure {
             rebalanceFailure = nil
@@ -135,19 +153,20 @@ final class StreamThread: RebalanceListener {
             newAssignment = nil
             try setUp(assignment)
         }
-        if configuration.guarantee == .atMostOnce, !fetched.isEmpty {
+        guard !fetched.isEmpty else { return false }
+        progress.isIdle.store(false, ordering: .sequentiallyConsistent)
+        if configuration.guarantee == .atMostOnce {
             // Positions are committed before their records are processed: a crash loses them and repeats none.
-            try consumer.commit(
-                Dictionary(uniqueKeysWithValues: fetched.map { ($0.partition, CommittedOffset(offset: $0.nextOffset)) })
+            let offsets = Dictionary(
+                fetched.map { ($0.partition, CommittedOffset(offset: $0.nextOffset)) },
+                uniquingKeysWith: { $0.offset > $1.offset ? $0 : $1 }
             )
+            try consumer.commit(offsets)
+            for task in taskOrder { task.didCommit(offsets) }
         }
         for records in fetched { queues[records.partition]?.enqueue(records) }
         regulateFetching()
-        if fetched.isEmpty, !isBusy, !isDirty, !tasks.isEmpty {
-            // Positions may have moved over markers alone; then the next commit has something to do.
-            for task in taskOrder { for queue in task.queues { _ = queue.prepare() } }
-            if taskOrder.allSatisfy({ $0.uncommittedPositions.isEmpty }) { try environment.didIdle() }
-        }
+        return true
     }
 
     private var idleTimeout: Duration {
@@ -171,19 +190,23 @@ final class StreamThread: RebalanceListener {
     }
 
     /// Makes outputs, state changes and positions visible together.
-    private func commit() throws {
+    ///
+    /// - Parameter lettingGo: whether the tasks are given up afterwards, or have nothing left to do. Under at-most-once,
+    ///   records that were fetched and not processed are then given back; otherwise their positions are committed
+    ///   already, and stay so.
+    private func commit(lettingGo isLettingGo: Bool) throws {
         lastCommit = environment.backend.time.monotonicNanoseconds
         for task in taskOrder { for queue in task.queues { _ = queue.prepare() } }
         var offsets: [TopicPartition: CommittedOffset] = [:]
-        for task in taskOrder { offsets.merge(task.uncommittedPositions) { current, _ in current } }
-        guard isDirty || !offsets.isEmpty else { return }
-        guard let membership = consumer.membership else { return }
+        if configuration.guarantee != .atMostOnce || isLettingGo {
+            for task in taskOrder { offsets.merge(task.uncommittedPositions) { current, _ in current } }
+        }
+        guard isDirty || !offsets.isEmpty, let membership = consumer.membership else { return }
         for task in taskOrder { try task.flushStores() }
         try collector.commit(offsets, as: membership)
         switch configuration.guarantee {
         case .exactlyOnce: break
-        case .atLeastOnce: if !offsets.isEmpty { try consumer.commit(offsets) }
-        case .atMostOnce: break  // committed when the records were fetched
+        case .atLeastOnce, .atMostOnce: if !offsets.isEmpty { try consumer.commit(offsets) }
         }
         for task in taskOrder { task.didCommit(offsets) }
         isDirty = false
@@ -193,12 +216,12 @@ final class StreamThread: RebalanceListener {
     // The three calls of the group come on this thread, from within `consumer.poll`.
 
     func partitionsRevoked(_ partitions: [TopicPartition]) {
-        environment.didChangeAssignment(false)
         do {
-            try commit()
+            try commit(lettingGo: true)
         } catch {
             rebalanceFailure = error
         }
+        suspend()
     }
 
     func partitionsAssigned(_ partitions: [TopicPartition]) {
@@ -206,46 +229,52 @@ final class StreamThread: RebalanceListener {
     }
 
     func partitionsLost(_ partitions: [TopicPartition]) {
-        environment.didChangeAssignment(false)
+        suspend()
         rebalanceFailure = ClientError(
             .memberFenced,
             "the group went on without this thread; its tasks are taken up again from their last commit"
         )
     }
 
-    /// Keeps the tasks that are still assigned, lets go of those that are not, makes and restores the new ones.
+    /// Drops what was fetched and stops processing until the next assignment.
+    private func suspend() {
+        isAssigned = false
+        newAssignment = nil
+        for queue in queues.values { queue.clear() }
+        environment.didChangeAssignment(false)
+    }
+
+    /// Keeps the tasks that are still this thread's, lets go of those that are not, makes and restores the new ones.
+    ///
+    /// A task is kept if the group's positions are where it left them. If they are not, another member had it in between
+    /// (this one was taken for dead while it waited for its assignment), and its stores are out of date.
     private func setUp(_ assignment: [TopicPartition]) throws {
         let wanted = environment.routing.tasks(of: assignment)
-        tasks = tasks.filter { id, task in wanted[id].map(Set.init) == Set(task.queues.map(\.partition)) }
-        for task in tasks.values {
-            for queue in task.queues {
-                queue.clear()
-                queue.isPaused = false
-                if let position = queue.position { try consumer.seek(queue.partition, to: position) }
-            }
+        // Asking for the positions waits for a former owner's last transaction to be decided; the changelogs are
+        // complete only then.
+        let committed = try consumer.committed(assignment)
+        let ends = try consumer.endOffsets(of: assignment)
+        tasks = tasks.filter { id, task in
+            wanted[id].map(Set.init) == Set(task.queues.map(\.partition)) && task.isAt(committed)
         }
         let restorer = StoreRestorer(
             backend: environment.backend,
             applicationId: environment.applicationId,
             logger: logger
         )
-        for (id, partitions) in wanted.sorted(by: { $0.key < $1.key }) where tasks[id] == nil {
-            let task = try StreamTask(
-                id: id,
-                partitions: partitions,
-                plan: environment.routing,
-                applicationId: environment.applicationId,
-                configuration: configuration,
-                outputs: collector,
-                logger: logger
-            )
-            // Asking for the positions waits for a former owner's last transaction to be decided; the changelogs are
-            // complete only then.
-            let committed = try consumer.committed(partitions)
-            task.begin(at: committed)
-            for (partition, offset) in committed { try consumer.seek(partition, to: offset.offset) }
-            let restored = try restorer.restore(task, shouldStop: environment.shouldStop)
-            progress.recordsRestored.add(restored, ordering: .relaxed)
+        for (id, partitions) in wanted.sorted(by: { $0.key < $1.key }) {
+            let task = try tasks[id] ?? makeTask(id, partitions, committed, restorer)
+            if environment.shouldStop() { return }
+            for queue in task.queues {
+                if let position = queue.position {
+                    try consumer.seek(queue.partition, to: position)
+                } else {
+                    // Where there is no commit yet, the place where the application began is part of its first one: after
+                    // a restart it goes on there, whatever was written meanwhile.
+                    queue.begin(at: try consumer.position(of: queue.partition))
+                }
+                queue.expect(until: ends[queue.partition] ?? -1)
+            }
             tasks[id] = task
         }
         taskOrder = tasks.sorted { $0.key < $1.key }.map(\.value)
@@ -254,10 +283,34 @@ final class StreamThread: RebalanceListener {
             uniquingKeysWith: { first, _ in first }
         )
         progress.tasks.store(tasks.count, ordering: .relaxed)
+        isAssigned = true
         environment.didChangeAssignment(true)
     }
 
+    private func makeTask(
+        _ id: TaskId,
+        _ partitions: [TopicPartition],
+        _ committed: [TopicPartition: CommittedOffset],
+        _ restorer: StoreRestorer
+    ) throws -> StreamTask {
+        let task = try StreamTask(
+            id: id,
+            partitions: partitions,
+            plan: environment.routing,
+            applicationId: environment.applicationId,
+            configuration: configuration,
+            outputs: collector,
+            logger: logger
+        )
+        task.begin(at: committed)
+        let restored = try restorer.restore(task, shouldStop: environment.shouldStop)
+        progress.recordsRestored.add(restored, ordering: .relaxed)
+        return task
+    }
+
     private func close(isClean: Bool) {
+        progress.wakeup.withLock { $0 = nil }
+        isAssigned = false
         tasks = [:]
         taskOrder = []
         queues = [:]

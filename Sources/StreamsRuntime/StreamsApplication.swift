@@ -25,10 +25,19 @@ public final class StreamsApplication: Service, Sendable {
     private let logger: Logger
     private let onStateChange: @Sendable (ApplicationState, ApplicationState) -> Void
     private let routing: TopicRouting
-    private let lifecycle = Mutex(ApplicationLifecycle())
+    private let lifecycle = Mutex(Supervision())
     private let threads: [ThreadProgress]
-    private let stopsWhenCaughtUp = Atomic<Bool>(false)
     private let shouldStop = Atomic<Bool>(false)
+    /// Woken when the application is to stop, for threads that pause.
+    private let stopping = Condition()
+
+    /// The lifecycle, with what follows from its changes and is not carried out yet: one at a time and in order, by
+    /// whichever thread comes first.
+    private struct Supervision {
+        var lifecycle = ApplicationLifecycle()
+        var undelivered: [ApplicationLifecycle.Action] = []
+        var isDelivering = false
+    }
 
     /// Makes an application; nothing happens until `run()`.
     ///
@@ -38,7 +47,7 @@ public final class StreamsApplication: Service, Sendable {
     ///   - backend: where: an embedded broker or a Kafka cluster.
     ///   - configuration: how.
     ///   - logger: where it says what it does.
-    ///   - onStateChange: called with the old and the new state, from any thread.
+    ///   - onStateChange: called with the old and the new state, from any thread, one call at a time and in order.
     public init(
         id: String,
         topology: Topology,
@@ -60,7 +69,7 @@ public final class StreamsApplication: Service, Sendable {
     }
 
     /// What the application is doing.
-    public var state: ApplicationState { lifecycle.withLock { $0.state } }
+    public var state: ApplicationState { lifecycle.withLock { $0.lifecycle.state } }
 
     /// How far it has come.
     public var progress: StreamsProgress {
@@ -83,23 +92,35 @@ public final class StreamsApplication: Service, Sendable {
 
     /// Asks the application to commit and stop; `run()` returns soon after.
     public func stop() {
+        // The state changes first: a thread that sees the flag may end at once.
+        record { $0.requestStop() }
+        raiseStop()
+        deliver()
+    }
+
+    private func raiseStop() {
         shouldStop.store(true, ordering: .releasing)
-        perform(lifecycle.withLock { $0.requestStop() })
+        stopping.broadcast()
+        for thread in threads { thread.wakeup.withLock { $0 }?.ring() }
     }
 
     private func run(untilCaughtUp: Bool) async throws {
-        stopsWhenCaughtUp.store(untilCaughtUp, ordering: .releasing)
-        let (isFirst, actions) = lifecycle.withLock { $0.start(threads: configuration.threads) }
+        var isFirst = false
+        update { lifecycle in
+            let (isStarted, actions) = lifecycle.start(threads: threads.count)
+            isFirst = isStarted
+            return actions
+        }
         guard isFirst else { throw StreamsError.alreadyStarted }
-        perform(actions)
-        let starter = BlockingPool(name: "streams-start", threadCount: 1)
-        let application = self
         do {
             try configuration.validate()
+            let starter = BlockingPool(name: "streams-start", threadCount: 1)
+            defer { starter.close() }
+            let application = self
             let instance = try await starter.run { () throws -> ApplicationInstance in try application.prepare() }
             await withTaskCancellationHandler {
                 await withGracefulShutdownHandler {
-                    start(instance)
+                    start(as: instance.name, endsWhenCaughtUp: untilCaughtUp)
                     await ended()
                 } onGracefulShutdown: {
                     self.stop()
@@ -107,16 +128,17 @@ public final class StreamsApplication: Service, Sendable {
             } onCancel: {
                 self.stop()
             }
+            // Given back when the last thread has ended, so that the next run gets the same transactional ids.
+            withExtendedLifetime(instance) {}
         } catch {
-            perform(lifecycle.withLock { $0.fail(error) + $0.end() })
+            update { $0.fail(error) + $0.end() }
         }
-        starter.close()
-        if let failure = lifecycle.withLock({ $0.failure }) { throw failure }
+        if let failure = lifecycle.withLock({ $0.lifecycle.failure }) { throw failure }
     }
 
     private func ended() async {
         await withCheckedContinuation { continuation in
-            let mustWait = lifecycle.withLock { $0.wait(continuation) }
+            let mustWait = lifecycle.withLock { $0.lifecycle.wait(continuation) }
             if !mustWait { continuation.resume() }
         }
     }
@@ -138,50 +160,42 @@ public final class StreamsApplication: Service, Sendable {
         }
     }
 
-    private func start(_ instance: ApplicationInstance) {
+    private func start(as instanceName: String, endsWhenCaughtUp: Bool) {
         for (index, progress) in threads.enumerated() {
             let environment = StreamThreadEnvironment(
                 applicationId: id,
-                instanceName: instance.name,
+                instanceName: instanceName,
                 routing: routing,
                 backend: backend,
                 configuration: configuration,
                 logger: logger,
-                shouldStop: { [shouldStop = self] in shouldStop.isStopping },
-                didIdle: { [self] in try stopIfCaughtUp() },
-                didChangeAssignment: { [self] isReady in
-                    perform(lifecycle.withLock { $0.threadIsReady(index, isReady) })
-                }
+                shouldStop: { [self] in isStopping },
+                endsWhenCaughtUp: endsWhenCaughtUp,
+                didIdle: { [self] in if try hasCaughtUp() { stop() } },
+                didChangeAssignment: { [self] isReady in update { $0.threadIsReady(index, isReady) } }
             )
             _ = PlatformThread.start(name: "stream-\(index)") { [self] in
                 work(index, environment, progress)
-                withExtendedLifetime(instance) {}
-                perform(lifecycle.withLock { $0.threadEnded(index) })
+                update { $0.threadEnded(index) }
             }
         }
     }
 
-    fileprivate var isStopping: Bool { shouldStop.load(ordering: .acquiring) }
+    private var isStopping: Bool { shouldStop.load(ordering: .acquiring) }
 
     /// The life of one thread: works, and by policy works again after an error.
     private func work(_ index: Int, _ environment: StreamThreadEnvironment, _ progress: ThreadProgress) {
-        var pause = Duration.milliseconds(10)
-        let bell = Wakeup()
+        var pause = Self.shortestPause
         while !isStopping {
+            let commitsBefore = progress.commits.load(ordering: .relaxed)
             do {
-                let commitsBefore = progress.commits.load(ordering: .relaxed)
-                defer {
-                    if progress.commits.load(ordering: .relaxed) > commitsBefore { pause = .milliseconds(10) }
-                }
                 try StreamThread(index: index, environment: environment, progress: progress).run()
                 return
             } catch {
-                perform(lifecycle.withLock { $0.threadIsReady(index, false) })
-                let clientError = error as? ClientError
-                let isMigration = clientError.map { $0.isFenced || $0.requiresAbort || $0.isRetriable } ?? false
-                guard isMigration || configuration.onUncaughtError == .replaceThread else {
+                update { $0.threadIsReady(index, false) }
+                guard isWorthRestarting(after: error) else {
                     logger.error("a stream thread stops the application", metadata: ["error": "\(error)"])
-                    fail(clientError.map { StreamsError.log($0) } ?? error)
+                    fail((error as? ClientError).map { StreamsError.log($0) } ?? error)
                     return
                 }
                 logger.warning(
@@ -189,40 +203,43 @@ public final class StreamsApplication: Service, Sendable {
                     metadata: ["thread": "\(index)", "error": "\(error)"]
                 )
                 // An error that comes back at once must not keep a core busy.
-                bell.wait(for: pause)
+                if progress.commits.load(ordering: .relaxed) > commitsBefore { pause = Self.shortestPause }
+                stopping.wait(for: pause) { isStopping }
                 pause = min(pause * 2, .seconds(5))
             }
         }
     }
 
-    private func fail(_ error: any Error) {
-        shouldStop.store(true, ordering: .releasing)
-        perform(lifecycle.withLock { $0.fail(error) })
-    }
+    private static let shortestPause = Duration.milliseconds(10)
 
-    private func stopIfCaughtUp() throws {
-        guard stopsWhenCaughtUp.load(ordering: .acquiring), try remainingRecords().isEmpty else { return }
-        stop()
-    }
-
-    /// How many offsets lie between what is committed and what can be read, for each partition of the topology's
-    /// sources that has any; empty when the application has caught up. Blocks for file calls.
-    ///
-    /// Upstream topics are looked at first: their positions become visible no earlier than the records that they led to.
-    package func remainingRecords() throws(ClientError) -> [TopicPartition: Int64] {
-        let admin = try backend.connectAdmin()
-        var remaining: [TopicPartition: Int64] = [:]
-        for topic in routing.sourceTopics {
-            guard let count = try admin.describeTopic(topic)?.partitionCount else { continue }
-            let committed = try admin.committedOffsets(of: id)
-            for number in 0..<count {
-                let partition = TopicPartition(topic, number)
-                let range = try admin.offsetRange(of: partition, isolation: .readCommitted)
-                let position = committed[partition]?.offset ?? range.lowerBound
-                if position < range.upperBound { remaining[partition] = range.upperBound - position }
-            }
+    private func isWorthRestarting(after error: any Error) -> Bool {
+        switch error {
+        case let error as ClientError:
+            error.isCuredByRestart || !error.isFinal && configuration.onUncaughtError == .replaceThread
+        case StreamsError.undecodableRecord: false
+        default: configuration.onUncaughtError == .replaceThread
         }
-        return remaining
+    }
+
+    private func fail(_ error: any Error) {
+        record { $0.fail(error) }
+        raiseStop()
+        deliver()
+    }
+
+    /// Whether nothing is left to read for any thread of any instance.
+    ///
+    /// The topics are looked at one after the other, while others write: only if two looks see the same was there a
+    /// moment, between the two, at which everything was read.
+    private func hasCaughtUp() throws(ClientError) -> Bool {
+        // Under at-most-once a position says that a record was fetched, not that it was processed.
+        guard threads.allSatisfy({ $0.isIdle.load(ordering: .sequentiallyConsistent) }) else { return false }
+        let admin = try backend.connectAdmin()
+        let first = try InputPlaces(routing: routing, applicationId: id, admin: admin)
+        guard first.areAllRead, try first == InputPlaces(routing: routing, applicationId: id, admin: admin) else {
+            return false
+        }
+        return threads.allSatisfy { $0.isIdle.load(ordering: .sequentiallyConsistent) }
     }
 
     /// How many offsets lie between what is committed and what can be read, by partition; markers count too.
@@ -230,11 +247,30 @@ public final class StreamsApplication: Service, Sendable {
         let pool = BlockingPool(name: "streams-lag", threadCount: 1)
         defer { pool.close() }
         let application = self
-        return try await pool.run { () throws(ClientError) in try application.remainingRecords() }
+        return try await pool.run { () throws(ClientError) in
+            let admin = try application.backend.connectAdmin()
+            return try InputPlaces(routing: application.routing, applicationId: application.id, admin: admin).remaining
+        }
     }
 
-    private func perform(_ actions: [ApplicationLifecycle.Action]) {
-        for action in actions {
+    /// Changes the lifecycle and carries out what follows.
+    private func update(_ change: (inout ApplicationLifecycle) -> [ApplicationLifecycle.Action]) {
+        record(change)
+        deliver()
+    }
+
+    /// Changes the lifecycle and keeps what follows for `deliver`.
+    private func record(_ change: (inout ApplicationLifecycle) -> [ApplicationLifecycle.Action]) {
+        lifecycle.withLock { $0.undelivered += change(&$0.lifecycle) }
+    }
+
+    /// Carries out what follows from the changes so far, unless another thread is at it already.
+    private func deliver() {
+        let isFirst = lifecycle.withLock { supervision in
+            defer { supervision.isDelivering = true }
+            return !supervision.isDelivering
+        }
+        while isFirst, let action = nextAction() {
             switch action {
             case .stateChanged(let old, let new):
                 logger.debug("state changed", metadata: ["from": "\(old)", "to": "\(new)"])
@@ -242,6 +278,16 @@ public final class StreamsApplication: Service, Sendable {
             case .resume(let continuation):
                 continuation.resume()
             }
+        }
+    }
+
+    private func nextAction() -> ApplicationLifecycle.Action? {
+        lifecycle.withLock { supervision in
+            guard !supervision.undelivered.isEmpty else {
+                supervision.isDelivering = false
+                return nil
+            }
+            return supervision.undelivered.removeFirst()
         }
     }
 }

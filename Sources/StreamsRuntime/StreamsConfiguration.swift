@@ -23,7 +23,8 @@ public enum UndecodableRecordPolicy: Hashable, Sendable {
 
 /// What to do when an operator throws, or a thread meets an error that it cannot handle.
 public enum UncaughtErrorPolicy: Hashable, Sendable {
-    /// Drop what was not committed, and go on with a new thread from the last commit.
+    /// Drop what was not committed, and go on with a new thread from the last commit. What no restart cures, such as a
+    /// broker that was closed or a record that cannot be decoded, stops the application nevertheless.
     case replaceThread
     /// Stop the application; `run()` throws the error.
     case stop
@@ -37,8 +38,8 @@ public struct StreamsConfiguration: Sendable {
     public var threads = 1
     /// How often results are committed, and so how long they take to be seen. Kafka: `commit.interval.ms`.
     public var commitInterval = Duration.milliseconds(100)
-    /// The bytes of updates that a thread may hold back so that only the last one of a key is passed on at a commit; 0
-    /// passes on every update. Kafka: `statestore.cache.max.bytes`.
+    /// The bytes of updates that each store of a task may hold back so that only the last one of a key is passed on at a
+    /// commit; 0 passes on every update. Kafka: `statestore.cache.max.bytes`.
     public var cacheMaximumBytes = 10 << 20
     /// How many records of a partition are fetched ahead. Kafka: `buffered.records.per.partition`.
     public var bufferedRecordsPerPartition = 20_000
@@ -67,6 +68,9 @@ public struct StreamsConfiguration: Sendable {
         }
         try require(threads >= 1, "threads must be 1 or more, not \(threads)")
         try require(commitInterval > .zero, "commitInterval must be positive, not \(commitInterval)")
+        try require(pollInterval > .zero, "pollInterval must be positive, not \(pollInterval)")
+        try require(sessionTimeout > .zero, "sessionTimeout must be positive, not \(sessionTimeout)")
+        try require(transactionTimeout > .zero, "transactionTimeout must be positive, not \(transactionTimeout)")
         try require(cacheMaximumBytes >= 0, "cacheMaximumBytes must not be negative; 0 turns caching off")
         try require(bufferedRecordsPerPartition >= 1, "bufferedRecordsPerPartition must be 1 or more")
         try require(batchSize >= 1, "batchSize must be positive, not \(batchSize)")

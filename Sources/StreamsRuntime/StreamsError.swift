@@ -14,6 +14,8 @@ public enum StreamsError: Error, Sendable, CustomStringConvertible {
     case undecodableRecord(TopicPartition, offset: Int64, reason: String)
     /// An operator threw at a record.
     case processing(TaskId, TopicPartition, offset: Int64, underlying: any Error)
+    /// An operator threw, or an output was refused, while a store passed on the updates that it had held back.
+    case flushing(TaskId, store: String, underlying: any Error)
     /// The log refused something.
     case log(ClientError)
     /// The application was already started once; make another one.
@@ -35,10 +37,21 @@ public enum StreamsError: Error, Sendable, CustomStringConvertible {
                 + "onUndecodableRecord to .logAndContinue or .deadLetter(topic:)"
         case .processing(let task, let partition, let offset, let underlying):
             "task \(task) failed at offset \(offset) of \(partition): \(underlying)"
+        case .flushing(let task, let store, let underlying):
+            "task \(task) failed while the store \(store) passed on its updates: \(underlying)"
         case .log(let error):
             error.description
         case .alreadyStarted:
             "an application runs once; make another one to run it again"
         }
     }
+}
+
+extension ClientError {
+    /// Whether the thread only has to begin again from the last commit: it was replaced, or its transaction failed, or
+    /// the same call may succeed the next time.
+    var isCuredByRestart: Bool { isFenced || requiresAbort || isRetriable }
+
+    /// Whether no restart helps.
+    var isFinal: Bool { [.closed, .invalidArgument, .notAuthorized].contains(code) }
 }

@@ -1,3 +1,4 @@
+import MillracePrimitives
 import Synchronization
 
 /// How far an application has come; a snapshot.
@@ -17,13 +18,17 @@ public struct StreamsProgress: Hashable, Sendable {
     public init() {}
 }
 
-/// One thread's share of the progress: written by the thread, once a batch, read by anyone.
+/// One thread's share of the progress: written by the thread, once a batch, read by anyone. Outlives the thread's replacement.
 final class ThreadProgress: Sendable {
     let recordsProcessed = Atomic<Int>(0)
     let recordsSkipped = Atomic<Int>(0)
     let recordsRestored = Atomic<Int>(0)
     let commits = Atomic<Int>(0)
     let tasks = Atomic<Int>(0)
+    /// Whether the thread has nothing left to do; kept by applications that end with their input.
+    let isIdle = Atomic<Bool>(false)
+    /// What wakes the thread while it waits for records.
+    let wakeup = Mutex<Wakeup?>(nil)
 
     func add(to progress: inout StreamsProgress) {
         progress.recordsProcessed += recordsProcessed.load(ordering: .relaxed)

@@ -4,16 +4,17 @@ import MillraceTopology
 /// Which source of a topology reads which topic of an application, and which task each partition belongs to.
 struct TopicRouting: Sendable {
     let topology: Topology
-    /// The full names of all topics that the topology reads, upstream ones first.
+    /// The full names of all topics that the topology reads, sorted.
     let sourceTopics: [String]
     private let nodes: [String: TopologyGraph.NodeId]
     private let subtopologies: [String: Int]
+    private let internalTopics: Set<String>
 
     init(topology: Topology, applicationId: String) {
         self.topology = topology
         var nodes: [String: TopologyGraph.NodeId] = [:]
         var parts: [String: Int] = [:]
-        var order: [String] = []
+        var internalTopics: Set<String> = []
         for part in topology.graph.subtopologies() {
             for id in part.nodes {
                 guard case .source(let topics) = topology.graph.nodes[id].kind else { continue }
@@ -21,15 +22,18 @@ struct TopicRouting: Sendable {
                     let name = topic.resolved(applicationId: applicationId)
                     nodes[name] = id
                     parts[name] = part.id
-                    order.append(name)
+                    if topic.isInternal { internalTopics.insert(name) }
                 }
             }
         }
         self.nodes = nodes
         subtopologies = parts
-        // A node is added after those that its records come from, so the order of the nodes is one from upstream down.
-        sourceTopics = order.sorted { (nodes[$0] ?? 0) < (nodes[$1] ?? 0) }
+        self.internalTopics = internalTopics
+        sourceTopics = nodes.keys.sorted()
     }
+
+    /// Whether a topic is one that the application makes for itself.
+    func isInternal(_ topic: String) -> Bool { internalTopics.contains(topic) }
 
     func sourceNode(of topic: String) -> TopologyGraph.NodeId? { nodes[topic] }
 

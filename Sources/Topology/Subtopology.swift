@@ -61,17 +61,17 @@ extension TopologyGraph {
     /// Everything that is wrong with the topology.
     public func check() -> [TopologyMistake] {
         var found = mistakes
-        var readers: [TopicReference: NodeId] = [:]
+        // The name tells an internal topic from one of the user's, whatever number of partitions was chosen for it.
+        var read: Set<String> = []
         var hasSource = false
         for node in nodes {
             if case .source(let topics) = node.kind {
                 hasSource = true
                 if topics.isEmpty { found.append(.sourceWithoutTopics(operator: node.name)) }
                 for topic in topics {
-                    if readers[topic] != nil {
+                    if !read.insert(topic.resolved(applicationId: "")).inserted {
                         found.append(.topicReadTwice(operator: node.name, topic: topic.name))
                     }
-                    readers[topic] = node.id
                     if case .repartition(_, .some(let count)) = topic, count < 1 {
                         found.append(.invalidPartitionCount(operator: node.name, count: count))
                     }

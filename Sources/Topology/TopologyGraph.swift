@@ -101,9 +101,9 @@ public struct TopologyGraph: Sendable, Hashable {
         copartitioned.append(CopartitionRequirement(operatorId: node, parents: parents))
     }
 
-    /// Remembers a mistake of the user; all of them are reported together.
+    /// Remembers a mistake of the user, once; all of them are reported together.
     public mutating func report(_ mistake: TopologyMistake) {
-        mistakes.append(mistake)
+        if !mistakes.contains(mistake) { mistakes.append(mistake) }
     }
 
     /// A name that no operator has yet: the given one, or with a number after it.
@@ -114,10 +114,20 @@ public struct TopologyGraph: Sendable, Hashable {
         return "\(name)-\(number)"
     }
 
+    /// A name for a repartition topic that no other has yet: the given one, or with a number after it.
+    public func unusedRepartitionName(_ name: String) -> String {
+        let used = Set(nodes.flatMap { topics(of: $0.kind) }.filter(\.isInternal).map(\.name))
+        func isUsed(_ name: String) -> Bool { used.contains(TopicReference.repartition(name, partitions: nil).name) }
+        guard isUsed(name) else { return name }
+        var number = 2
+        while isUsed("\(name)-\(number)") { number += 1 }
+        return "\(name)-\(number)"
+    }
+
     private func derivedName(_ kind: Kind, after parents: [NodeId]) -> String {
         let base = parents.first.map { nodes[$0].name }
         switch kind {
-        case .source(let topics): return topics.map(\.name).joined(separator: "-")
+        case .source(let topics): return topics.isEmpty ? "source" : topics.map(\.name).joined(separator: "-")
         case .processor(let operation): return base.map { "\($0)-\(operation)" } ?? operation
         case .sink(let topic): return base.map { "\($0)-to-\(topic.name)" } ?? topic.name
         }
