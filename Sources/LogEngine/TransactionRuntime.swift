@@ -279,18 +279,21 @@ package final class TransactionRuntime: Sendable {
     }
 
     /// Finishes one decided transaction, or all of them; waits for who is finishing already.
-    func finishPending(_ transactionalId: String?) throws(BrokerError) {
+    func finishPending(_ transactionalId: String?, isRecovering: Bool = false) throws(BrokerError) {
         try finishing.withLock { _ throws(BrokerError) in
             let pending = state.withLock { $0.coordinator.pendingMarkers() }
             for markers in pending where transactionalId == nil || markers.transactionalId == transactionalId {
                 // Who decided may not have made the decision durable yet, or have failed to.
                 try log(of: markers.transactionalId).flush()
-                try writeAndComplete(markers)
+                try writeAndComplete(markers, isRecovering: isRecovering)
             }
         }
     }
 
-    private func writeAndComplete(_ markers: TransactionMarkers) throws(BrokerError) {
+    private func writeAndComplete(
+        _ markers: TransactionMarkers,
+        isRecovering: Bool = false
+    ) throws(BrokerError) {
         let isPending = state.withLock { state in
             state.coordinator.pendingMarkers().contains { $0 == markers }
         }
@@ -301,7 +304,13 @@ package final class TransactionRuntime: Sendable {
             + markers.partitions.filter { $0.topic == InternalTopic.offsets }
         for id in ordered {
             guard let partition = try? topics.partition(id) else { continue }
-            try write(marker, for: markers.producer, markers.version, to: partition)
+            do throws(BrokerError) {
+                try write(marker, for: markers.producer, markers.version, to: partition)
+            } catch {
+                // The Complete record was lost, and the partition has kept more: it knows this marker, and perhaps
+                // records of the next transaction, which have its epoch.
+                guard isRecovering, error.code == .invalidProducerEpoch else { throw error }
+            }
         }
         let now = time.milliseconds
         try state.withLock { (state) throws(BrokerError) in
