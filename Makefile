@@ -20,7 +20,7 @@ run: packages ## Count words: INPUT="file or folder …" (- is standard input), 
 test: packages lint ## Check everything: format, build with warnings as errors, benchmarks, all tests
 	$(swift) build --package-path Benchmarks </dev/null
 	$(swift) build --build-tests --explicit-target-dependency-import-check error </dev/null
-	$(swift) test --skip-build --disable-xctest </dev/null
+	$(swift) test --skip-build --disable-xctest --no-parallel </dev/null
 
 bench: packages ## Run the benchmarks beside the floor in C: ARGS="options"
 	$(swift) build -c release --package-path Benchmarks --product millrace-bench </dev/null

@@ -28,7 +28,7 @@ extension TransactionRuntime {
             state.unreserved = try idFile.read() ?? Self.firstUnusedId(known, topics)
         }
         try endOrphans(known, decisions)
-        try finishPending(nil)
+        try finishPending(nil, isRecovering: true)
     }
 
     /// Ends open transactions that their coordinator has moved on from: their markers were lost with the power. The log

@@ -305,19 +305,21 @@ package final class TransactionRuntime: Sendable {
     }
 
     /// Writes the markers of a decided transaction and completes it.
-    private func finish(_ markers: TransactionMarkers) throws(BrokerError) {
-        try finishing.withLock { _ throws(BrokerError) in try writeAndComplete(markers) }
+    private func finish(_ markers: TransactionMarkers, isRecovering: Bool = false) throws(BrokerError) {
+        try finishing.withLock { _ throws(BrokerError) in
+            try writeAndComplete(markers, isRecovering: isRecovering)
+        }
     }
 
     /// Finishes one decided transaction, or all of them; waits for who is finishing already. One that cannot be finished
     /// does not keep the others from it; the first failure is thrown at the end.
-    func finishPending(_ transactionalId: String?) throws(BrokerError) {
+    func finishPending(_ transactionalId: String?, isRecovering: Bool = false) throws(BrokerError) {
         var failure: BrokerError?
         let pending = state.withLock { $0.coordinator.pendingMarkers() }
         for markers in pending where transactionalId == nil || markers.transactionalId == transactionalId {
             do throws(BrokerError) {
                 try makeDurable(markers)
-                try finish(markers)
+                try finish(markers, isRecovering: isRecovering)
             } catch {
                 failure = failure ?? error
             }
@@ -325,7 +327,10 @@ package final class TransactionRuntime: Sendable {
         if let failure { throw failure }
     }
 
-    private func writeAndComplete(_ markers: TransactionMarkers) throws(BrokerError) {
+    private func writeAndComplete(
+        _ markers: TransactionMarkers,
+        isRecovering: Bool
+    ) throws(BrokerError) {
         let metadata = state.withLock { $0.coordinator.metadata(of: markers.transactionalId) }
         guard let metadata, metadata.state.pendingResult == markers.result, metadata.producer == markers.producer
         else { return }
@@ -336,7 +341,13 @@ package final class TransactionRuntime: Sendable {
             + markers.partitions.filter { $0.topic == InternalTopic.offsets }
         for id in ordered {
             guard let partition = try? topics.partition(id) else { continue }
-            try write(marker, for: markers.producer, markers.version, to: partition)
+            do throws(BrokerError) {
+                try write(marker, for: markers.producer, markers.version, to: partition)
+            } catch {
+                // The Complete record was lost, and the partition has kept more: it knows this marker, and perhaps
+                // records of the next transaction, which have its epoch.
+                guard isRecovering, error.code == .invalidProducerEpoch else { throw error }
+            }
         }
         let now = time.milliseconds
         try state.withLock { (state) throws(BrokerError) in

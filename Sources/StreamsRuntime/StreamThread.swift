@@ -143,6 +143,7 @@ final class StreamThread: RebalanceListener {
 
     /// Takes part in the group and fetches; whether records came.
     private func poll() throws -> Bool {
+        regulateFetching()
         let isBusy = !isStalled && queues.values.contains { $0.bufferedRecords > 0 }
         let fetched = try consumer.poll(timeout: isBusy ? .zero : idleTimeout)
         if let failure = rebalanceFailure {
@@ -165,7 +166,6 @@ final class StreamThread: RebalanceListener {
             for task in taskOrder { task.didCommit(offsets) }
         }
         for records in fetched { queues[records.partition]?.enqueue(records) }
-        regulateFetching()
         return true
     }
 
