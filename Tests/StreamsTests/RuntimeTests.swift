@@ -22,6 +22,17 @@ struct RuntimeTests {
         return try builder.build()
     }
 
+    @Test("an input many times the size of the buffer is read to its end")
+    func largeInput() async throws {
+        let world = try await World(["in": 2, "out": 2])
+        let count = 6_000
+        let padding = String(repeating: "x", count: 1_000)
+        try await world.write((0..<count).map { ("\($0)", padding) })
+        let progress = try await world.run(try copy()) { $0.bufferedRecordsPerPartition = 10 }
+        #expect(progress.recordsProcessed == count)
+        #expect(try await world.records().count == count)
+    }
+
     // State
 
     @Test("a store is restored from its changelog when the application is started again")
