@@ -159,7 +159,7 @@ let package = Package(
         tests(
             "ClientTests",
             [
-                "MillraceEmbeddedClient", "MillraceLogClient", "MillraceLogEngine", "MillraceCoordination",
+                "MillraceEmbeddedClient", "MillraceLogClient", "MillraceLogEngine", "MillraceLogStorage",
                 "MillraceRecordFormat", "MillraceFileIO", "MillraceSimulationKit", "MillracePrimitives", system,
             ]
         ),

@@ -72,6 +72,7 @@ public final class TransactionalProducer: Sendable {
     }
 
     /// Runs `body` in a transaction that commits when it returns and aborts when it throws.
+    @discardableResult
     public func withTransaction<Result>(
         _ body: (TransactionalProducer) async throws -> Result
     ) async throws -> Result {

