@@ -6,6 +6,10 @@ struct BenchOptions {
     var repetitions = 5
     /// The one workload to measure; nil for all.
     var workload: Workload?
+    /// The one promise to measure; nil for all.
+    var promise: Promise?
+    /// The one number of threads to measure; nil for one and two.
+    var threads: Int?
 
     init(_ arguments: some Sequence<String>) throws(BenchError) {
         var rest = arguments.makeIterator()
@@ -19,6 +23,10 @@ struct BenchOptions {
             case "--only":
                 guard let chosen = Workload(rawValue: value) else { throw .unknownWorkload(value) }
                 workload = chosen
+            case "--promise":
+                guard let chosen = Promise(rawValue: value) else { throw .unknownPromise(value) }
+                promise = chosen
+            case "--threads": threads = Int(try Self.number(name, value))
             default: throw .unknownOption(name)
             }
         }
@@ -35,6 +43,7 @@ enum BenchError: Error, CustomStringConvertible {
     case missingValue(String)
     case unknownOption(String)
     case unknownWorkload(String)
+    case unknownPromise(String)
     case notANumber(String, String)
     case outputDiffers(String)
 
@@ -42,9 +51,12 @@ enum BenchError: Error, CustomStringConvertible {
         switch self {
         case .missingValue(let option): "\(option) needs a value"
         case .unknownOption(let option):
-            "no option \(option); there are --directory, --records, --commit-ms, --repetitions and --only"
+            "no option \(option); there are --directory, --records, --commit-ms, --repetitions, --only, --promise and "
+                + "--threads"
         case .unknownWorkload(let name):
             "no workload \(name); there are \(Workload.allCases.map(\.rawValue).joined(separator: ", "))"
+        case .unknownPromise(let name):
+            "no promise \(name); there are \(Promise.allCases.map(\.rawValue).joined(separator: ", "))"
         case .notANumber(let option, let value): "\(option) needs a whole number, 1 or more, not \(value)"
         case .outputDiffers(let what): "\(what): the output does not hold the records that it should"
         }

@@ -15,8 +15,10 @@ func measure(_ options: BenchOptions) async throws {
     var floors: [Workload: Samples] = [:]
     var measured: [Measurement: Samples] = [:]
     let measurements = workloads.flatMap { workload in
-        [1, 2].flatMap { threads in
-            Promise.allCases.map { Measurement(workload: workload, promise: $0, threads: threads) }
+        (options.threads.map { [$0] } ?? [1, 2]).flatMap { threads in
+            (options.promise.map { [$0] } ?? Promise.allCases).map {
+                Measurement(workload: workload, promise: $0, threads: threads)
+            }
         }
     }
     var number = 0
