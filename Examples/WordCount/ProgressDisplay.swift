@@ -22,9 +22,12 @@ struct ProgressDisplay {
         lastWords = progress.recordsProcessed
     }
 
-    /// Leaves the terminal on a new line.
-    func finish() {
-        if isTerminal, lastShown != nil { write("\n") }
+    /// Shows how it ended, and leaves the terminal on a new line.
+    mutating func finish(lines: Int, progress: StreamsProgress, lag: Int64) {
+        lastShown = nil
+        lastWords = 0
+        show(lines: lines, progress: progress, lag: lag)
+        if isTerminal { write("\n") }
     }
 
     private func write(_ text: String) {

@@ -127,6 +127,7 @@ struct WordCountJob: Service {
             let lag = try await application.lag().values.reduce(0, +)
             display.show(lines: importer.counter.importedLines, progress: application.progress, lag: lag)
         }
-        display.finish()
+        let lag = try await application.lag().values.reduce(0, +)
+        display.finish(lines: importer.counter.importedLines, progress: application.progress, lag: lag)
     }
 }
