@@ -60,8 +60,9 @@ public final class TransactionalProducer: Sendable {
         }
     }
 
-    /// Commits. When it returns, the transaction is visible and survives loss of power; if it throws, nothing of it is,
-    /// unless the error's `isRetriable` says to call again.
+    /// Commits. When it returns, the transaction is visible and survives loss of power. If it throws, nothing of it is
+    /// visible, with one exception: after an error of code `storage` the log may or may not hold the decision, and
+    /// opening the log again finds out which. If the error's `isRetriable` says so, call again.
     public func commit() async throws(ClientError) {
         try await sender.perform { (connection) throws(ClientError) in try connection.commitTransaction() }
     }

@@ -132,19 +132,10 @@ package final class GroupRuntime: Sendable {
         _ offsets: [TopicPartition: CommittedOffset],
         for membership: GroupMembership
     ) throws(BrokerError) {
-        let shard = shard(of: membership.groupId)
-        let now = time.milliseconds
-        try shard.state.withLock { (state) throws(BrokerError) in
-            let outcome: OffsetCommitOutcome
-            do throws(CoordinatorError) {
-                outcome = try state.coordinator.commitOffsets(offsets, by: membership, now: now)
-            } catch {
-                throw BrokerError(error)
-            }
-            if let refusal = outcome.refusals.min(by: { $0.key < $1.key })?.value { throw BrokerError(refusal) }
-            try append(outcome.records, &state, shard)
+        try writeCommit(of: membership.groupId) { (coordinator, now) throws(CoordinatorError) in
+            try coordinator.commitOffsets(offsets, by: membership, now: now)
         }
-        try shard.partition.flush()
+        try shard(of: membership.groupId).partition.flush()
     }
 
     /// Commits positions within a producer's transaction: they count from its COMMIT marker on.
@@ -153,12 +144,23 @@ package final class GroupRuntime: Sendable {
         for membership: GroupMembership,
         producer: ProducerIdentity
     ) throws(BrokerError) {
-        let shard = shard(of: membership.groupId)
+        try writeCommit(of: membership.groupId, producer: producer) { (coordinator, now) throws(CoordinatorError) in
+            try coordinator.commitTransactionalOffsets(offsets, by: membership, now: now)
+        }
+    }
+
+    /// Writes what the coordinator makes of a commit: all of the positions, or none if it refuses one.
+    private func writeCommit(
+        of groupId: String,
+        producer: ProducerIdentity? = nil,
+        _ body: (inout GroupCoordinator, Int64) throws(CoordinatorError) -> OffsetCommitOutcome
+    ) throws(BrokerError) {
+        let shard = shard(of: groupId)
         let now = time.milliseconds
         try shard.state.withLock { (state) throws(BrokerError) in
             let outcome: OffsetCommitOutcome
             do throws(CoordinatorError) {
-                outcome = try state.coordinator.commitTransactionalOffsets(offsets, by: membership, now: now)
+                outcome = try body(&state.coordinator, now)
             } catch {
                 throw BrokerError(error)
             }
