@@ -70,7 +70,7 @@ let package = Package(
             "LogStorage",
             ["MillracePrimitives", "MillraceRecordFormat", "MillraceFileIO", system] + collections
         ),
-        module("StateStores", ["MillracePrimitives"]),
+        module("StateStores", ["MillracePrimitives", "CMillracePlatform"]),
 
         // Engine and clients
         module(

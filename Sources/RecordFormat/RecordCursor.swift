@@ -50,6 +50,8 @@ public struct RecordCursor {
     /// How many records are left.
     @usableFromInline private(set) package var remaining: Int
     @usableFromInline let count: Int
+    /// When this many records are left, keys have been scouted up to here; at first that is now.
+    @usableFromInline private(set) var scoutedUntil = Int.max
 
     /// A cursor before the first of the records in `records`, which must be uncompressed.
     public init(_ header: RecordBatchHeader, records: UnsafeRawBufferPointer) {
@@ -114,6 +116,38 @@ public struct RecordCursor {
             value: value,
             headers: UnsafeRawBufferPointer(start: headers, count: p - headers)
         )
+    }
+
+    /// Whether the keys of the next records were not scouted yet.
+    @inlinable
+    package var isScoutDue: Bool { remaining <= scoutedUntil }
+
+    /// Skims the next records for their keys, without moving: what a store can use to fetch ahead from memory. Null keys
+    /// are left out, and damaged bytes, which `next()` will complain about, end it early.
+    ///
+    /// - Parameter keys: takes as many keys as it has room for.
+    /// - Returns: how many were found.
+    package mutating func scout(_ keys: UnsafeMutableBufferPointer<UnsafeRawBufferPointer>) -> Int {
+        let range = min(keys.count, remaining)
+        scoutedUntil = remaining - range
+        var found = 0
+        var p = position
+        do throws(RecordFormatError) {
+            for _ in 0..<range {
+                let length = try varint(&p)
+                guard length > 0, length <= end - p else { break }
+                let recordEnd = p + Int(length)
+                p += 1
+                _ = try varint(&p)
+                _ = try varint(&p)
+                if let key = try bytes(&p) {
+                    keys[found] = key
+                    found += 1
+                }
+                p = recordEnd
+            }
+        } catch {}  // a hint has nothing to complain about
+        return found
     }
 
     /// Fails if bytes are left after the last record.

@@ -49,7 +49,8 @@ public struct KStream<Key, Value> {
         let port = self.port
         assembly.setCode(
             SourceCode { context in
-                KStream.driver(context, keys: keys, values: values, next: port.compose(context))
+                let next = port.compose(context)
+                return KStream.driver(context, keys: keys, values: values, ahead: context.takeLookAhead(), next: next)
             },
             of: node
         )
@@ -73,6 +74,7 @@ public struct KStream<Key, Value> {
         _ context: TaskContext,
         keys: Serde<Key>,
         values: Serde<Value>,
+        ahead: KeyLookAhead?,
         next: Out<Key, Value>
     ) -> SourceDriver {
         let record = context.record
@@ -85,6 +87,7 @@ public struct KStream<Key, Value> {
                 record.pointee.processed += processed
             }
             while processed < limits.maximumCount {
+                if let ahead, cursor.isScoutDue { ahead.warm(&cursor) }
                 let before = cursor
                 guard let view = try cursor.next() else { return }
                 if view.offset < limits.startOffset { continue }

@@ -78,6 +78,7 @@ extension KStream {
         )
         let target = table.port
         let isAbsent = Absence.check(Value.self)
+        let hasSourceKeys = !isRekeyed
         port.add { context in
             let store = context.store(named: definition.name) {
                 KeyValueState(
@@ -89,6 +90,7 @@ extension KStream {
                     flushing: FlushAction { store in try store.flushEntries() }
                 )
             }
+            if hasSourceKeys { context.lookAhead(in: store.table) }
             return Out { key, value, timestamp in
                 if isAbsent.needed, isAbsent.test(value) { return }
                 try store.update(key, timestamp) { old in try change(key, value, old) }

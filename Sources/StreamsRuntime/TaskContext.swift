@@ -1,5 +1,6 @@
 import MillraceLogClient
 import MillracePrimitives
+import MillraceStateStores
 import MillraceTopology
 
 /// A task's number: its sub-topology, and the partition of that part's sources.
@@ -42,6 +43,7 @@ public final class TaskContext {
 
     private let outputs: any OutputProvider
     private var composed: [ObjectIdentifier: AnyObject] = [:]
+    private var tablesAhead: [ByteTable] = []
     private(set) var stores: [String: any TaskStore] = [:]
     /// In the order in which they were made: downstream first, because a composition begins at its end.
     private(set) var storeOrder: [any TaskStore] = []
@@ -91,6 +93,19 @@ public final class TaskContext {
         stores[name] = made
         storeOrder.append(made)
         return made
+    }
+
+    /// Says that a store is asked for the keys of the source that is being composed, just as they are written there.
+    @usableFromInline
+    package func lookAhead(in table: ByteTable) {
+        tablesAhead.append(table)
+    }
+
+    /// What warms the stores that were named since the last call; nil if there was none.
+    @usableFromInline
+    package func takeLookAhead() -> KeyLookAhead? {
+        defer { tablesAhead = [] }
+        return tablesAhead.isEmpty ? nil : KeyLookAhead(tablesAhead)
     }
 
     /// The one instance of some composed code in this task: what several operators pass records to is composed once.

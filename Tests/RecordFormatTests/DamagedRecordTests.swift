@@ -66,7 +66,7 @@ struct DamagedRecordTests {
                 appendTimestamp: nil
             )
             do throws(RecordFormatError) {
-                while try cursor.next() != nil {}
+                repeat { _ = cursor.scoutedKeys() } while try cursor.next() != nil
                 try cursor.finish()
             } catch {
                 return (count - cursor.remaining, error)

@@ -77,6 +77,7 @@ struct ReaderFuzzRun {
     ) -> String? {
         do throws(RecordFormatError) {
             while let record = try cursor.next() {
+                _ = cursor.scoutedKeys()
                 guard offsets.contains(record.offset) else { return "offset \(record.offset) is not in \(offsets)" }
                 for part in [record.key, record.value, record.headers] {
                     guard let part, part.count > 0 else { continue }

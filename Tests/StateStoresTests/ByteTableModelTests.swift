@@ -53,6 +53,26 @@ struct ByteTableModelTests {
         #expect(wrong == nil, "seed \(seed): each handle leads to its key")
     }
 
+    @Test("Fetching ahead from memory changes nothing, for keys that are there and keys that are not")
+    func prefetch() {
+        let table = ByteTable()
+        let keys = (0..<10_000).map { number in withUnsafeBytes(of: number) { Bytes($0) } }
+        for key in keys[..<6_000] { table.put(key, key) }
+        for first in stride(from: 0, to: keys.count, by: 16) {
+            let group = keys[first..<min(first + 16, keys.count)].map { key in
+                let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: key.count, alignment: 1)
+                copy.copyBytes(from: key)
+                return UnsafeRawBufferPointer(copy)
+            }
+            group.withUnsafeBufferPointer { table.prefetch($0) }
+            for copy in group { copy.deallocate() }
+        }
+        table.prefetch(UnsafeBufferPointer(start: nil, count: 0))
+        #expect(table.count == 6_000)
+        let wrong = keys.indices.first { (table.get(keys[$0]) == keys[$0]) != ($0 < 6_000) }
+        #expect(wrong == nil, "the table still holds the first 6,000 keys and no other")
+    }
+
     @Test("A hundred thousand keys are all found, and none that was not put in")
     func manyKeys() {
         let table = ByteTable()

@@ -36,6 +36,11 @@ enum Resources {
         return 0
     }
 
+    /// Waits until the disk holds all that was written, so that one measurement does not pay for the one before.
+    static func writeBack() {
+        sync()
+    }
+
     static func makeDirectory(_ path: String) {
         mkdir(path, 0o755)
     }

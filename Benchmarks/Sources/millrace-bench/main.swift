@@ -26,11 +26,14 @@ func measure(_ options: BenchOptions) async throws {
         let isWarmUp = round == 0
         Resources.printError(isWarmUp ? "warming up\n" : "round \(round) of \(options.repetitions)\n")
         for workload in workloads {
+            Resources.writeBack()
             let sample = try floor.run(workload)
             if !isWarmUp { floors[workload, default: Samples()].all.append(sample) }
         }
-        for measurement in measurements {
+        // Each round begins with another one, because what ran before leaves its traces in the page cache.
+        for measurement in measurements.indices.map({ measurements[($0 + round) % measurements.count] }) {
             number += 1
+            Resources.writeBack()
             let sample = try await bench.run(
                 measurement.workload,
                 measurement.promise,

@@ -14,6 +14,9 @@ uint32_t millrace_crc32c_portable(uint32_t crc, const void *bytes, size_t length
 /// 1 if `millrace_crc32c` uses the processor's instruction.
 int millrace_crc32c_is_accelerated(void);
 
+/// Asks the processor to bring the cache line at an address nearer. A hint: any address will do, none is read.
+static inline void millrace_prefetch(const void *address) { __builtin_prefetch(address); }
+
 /// Names the calling thread (15 bytes at most are kept).
 void millrace_set_thread_name(const char *name);
 
