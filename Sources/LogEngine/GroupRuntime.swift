@@ -14,7 +14,27 @@ package final class GroupRuntime: Sendable {
         var coordinator: GroupCoordinator
         var nextToken: GroupReplyToken = 1
         var waiting: [GroupReplyToken: ReplyHandler] = [:]
-        let batch = RecordBatchBuilder(capacity: 4 << 10)
+        private(set) var batch = RecordBatchBuilder(capacity: Self.batchBytes)
+        private var capacity = Self.batchBytes
+
+        private static let batchBytes = 4 << 10
+        private static let keptBytesMaximum = 64 << 10
+
+        init(coordinator: GroupCoordinator) {
+            self.coordinator = coordinator
+        }
+
+        mutating func enlargeBatch() {
+            capacity *= 2
+            batch = RecordBatchBuilder(capacity: capacity)
+        }
+
+        /// A rare large batch does not keep its memory.
+        mutating func forgetLargeBatch() {
+            guard capacity > Self.keptBytesMaximum else { return }
+            capacity = Self.batchBytes
+            batch = RecordBatchBuilder(capacity: capacity)
+        }
     }
 
     /// The groups of one partition of `__consumer_offsets`.
@@ -30,14 +50,19 @@ package final class GroupRuntime: Sendable {
 
     private let shards: [Shard]
     private let time: any TimeSource
+    private let topics: TopicRegistry
 
-    init(topics: TopicRegistry, time: any TimeSource, seed: UInt64) {
+    init(topics: TopicRegistry, time: any TimeSource, settings: GroupCoordinator.Settings, seed: UInt64) {
         self.time = time
+        self.topics = topics
         let partitions = topics.topic(InternalTopic.offsets)?.partitions ?? []
         shards = partitions.map { partition in
             Shard(
                 partition: partition,
-                coordinator: GroupCoordinator(random: SeededRandom(seed: seed &+ UInt64(partition.id.partition)))
+                coordinator: GroupCoordinator(
+                    settings: settings,
+                    random: SeededRandom(seed: seed &+ UInt64(partition.id.partition))
+                )
             )
         }
     }
@@ -110,7 +135,7 @@ package final class GroupRuntime: Sendable {
     func expireOffsets(_ now: Int64) throws(BrokerError) {
         for shard in shards {
             try shard.state.withLock { (state) throws(BrokerError) in
-                try append(state.coordinator.expireOffsets(now: now), &state, shard)
+                try appendInParts(state.coordinator.expireOffsets(now: now), &state, shard)
             }
         }
     }
@@ -123,6 +148,42 @@ package final class GroupRuntime: Sendable {
     /// All groups.
     package func list() -> [GroupDescription] {
         shards.flatMap { shard in shard.state.withLock { $0.coordinator.list() } }
+    }
+
+    /// Deletes a group without members, with its offsets.
+    package func delete(_ groupId: String) throws(BrokerError) {
+        let shard = shard(of: groupId)
+        try shard.state.withLock { (state) throws(BrokerError) in
+            let records: [GroupRecord]
+            do throws(CoordinatorError) {
+                records = try state.coordinator.deleteGroup(groupId)
+            } catch {
+                throw BrokerError(error)
+            }
+            // The group itself comes last: what a crash leaves of it can be deleted again.
+            try appendInParts(records, &state, shard)
+        }
+        try shard.partition.flush()
+    }
+
+    /// Deletes offsets of a group, but for those of topics that it reads; returns why each of these stays.
+    package func deleteOffsets(
+        of groupId: String,
+        _ partitions: [TopicPartition]
+    ) throws(BrokerError) -> [TopicPartition: BrokerError] {
+        let shard = shard(of: groupId)
+        let refusals = try shard.state.withLock { (state) throws(BrokerError) in
+            let outcome: OffsetCommitOutcome
+            do throws(CoordinatorError) {
+                outcome = try state.coordinator.deleteOffsets(groupId: groupId, partitions: partitions)
+            } catch {
+                throw BrokerError(error)
+            }
+            try appendInParts(outcome.records, &state, shard)
+            return outcome.refusals.mapValues { BrokerError($0) }
+        }
+        try shard.partition.flush()
+        return refusals
     }
 
     // Offsets
@@ -216,7 +277,7 @@ package final class GroupRuntime: Sendable {
                     let records = gone.map { partition in
                         GroupRecord.offset(OffsetKey(groupId: group.groupId, partition: partition), nil)
                     }
-                    try append(records, &state, shard)
+                    try appendInParts(records, &state, shard)
                 }
             }
         }
@@ -322,7 +383,8 @@ package final class GroupRuntime: Sendable {
         for delivery in deliveries { delivery.handler(delivery.answer) }
     }
 
-    /// Appends records in one batch, of a producer's transaction if one is given, and applies them.
+    /// Appends records in one batch, of a producer's transaction if one is given, and applies them: after a crash all of
+    /// them are there, or none. What is larger than a batch of `__consumer_offsets` may be is refused.
     private func append(
         _ records: [GroupRecord],
         _ state: inout State,
@@ -330,26 +392,8 @@ package final class GroupRuntime: Sendable {
         producer: ProducerIdentity? = nil
     ) throws(BrokerError) {
         guard !records.isEmpty else { return }
-        var key = ByteWriter(capacity: 128)
-        var value = ByteWriter(capacity: 256)
-        state.batch.reset()
-        let now = time.milliseconds
-        for record in records {
-            key.removeAll()
-            value.removeAll()
-            record.encodeKey(into: &key)
-            let hasValue = record.encodeValue(into: &value)
-            let valueBytes = hasValue ? value.bytes : nil
-            if !state.batch.append(key: key.bytes, value: valueBytes, timestamp: now) {
-                try write(&state, shard, producer)
-                state.batch.append(key: key.bytes, value: valueBytes, timestamp: now)
-            }
-        }
-        try write(&state, shard, producer)
-        for record in records { state.coordinator.replay(record, producerId: producer?.id) }
-    }
-
-    private func write(_ state: inout State, _ shard: Shard, _ producer: ProducerIdentity?) throws(BrokerError) {
+        encode(records, &state)
+        defer { state.forgetLargeBatch() }
         let bytes: UnsafeMutableRawBufferPointer
         do throws(RecordFormatError) {
             bytes = try state.batch.seal(producer: producer ?? .none, isTransactional: producer != nil)
@@ -357,6 +401,40 @@ package final class GroupRuntime: Sendable {
             throw BrokerError(.corruptMessage, "\(error)")
         }
         _ = try shard.partition.append(bytes, origin: .coordinator)
+        for record in records { state.coordinator.replay(record, producerId: producer?.id) }
+    }
+
+    /// Appends records that need not come together, such as tombstones of what has expired, in batches of bounded size.
+    private func appendInParts(
+        _ records: [GroupRecord],
+        _ state: inout State,
+        _ shard: Shard
+    ) throws(BrokerError) {
+        for start in stride(from: 0, to: records.count, by: Self.recordsPerPart) {
+            try append(Array(records[start..<min(start + Self.recordsPerPart, records.count)]), &state, shard)
+        }
+    }
+
+    private static let recordsPerPart = 500
+
+    private func encode(_ records: [GroupRecord], _ state: inout State) {
+        var key = ByteWriter(capacity: 128)
+        var value = ByteWriter(capacity: 256)
+        let now = time.milliseconds
         state.batch.reset()
+        var index = 0
+        while index < records.count {
+            key.removeAll()
+            value.removeAll()
+            records[index].encodeKey(into: &key)
+            let hasValue = records[index].encodeValue(into: &value)
+            if state.batch.append(key: key.bytes, value: hasValue ? value.bytes : nil, timestamp: now) {
+                index += 1
+            } else {
+                // It does not fit: once more, with room for all of them.
+                state.enlargeBatch()
+                index = 0
+            }
+        }
     }
 }

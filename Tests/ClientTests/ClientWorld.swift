@@ -137,3 +137,35 @@ extension FetchedRecords {
         return values
     }
 }
+
+/// The error that `body` throws; nil if it throws none.
+func refusal<Value>(_ body: () throws(ClientError) -> Value) -> ClientError? {
+    do throws(ClientError) {
+        _ = try body()
+        return nil
+    } catch {
+        return error
+    }
+}
+
+/// Writes down what a consumer tells it.
+final class RecordingListener: RebalanceListener {
+    enum Call: Hashable {
+        case revoked([TopicPartition])
+        case assigned([TopicPartition])
+        case lost([TopicPartition])
+    }
+
+    var calls: [Call] = []
+    /// Done when partitions are taken away, as an application does that commits then.
+    var onRevoked: ([TopicPartition]) -> Void = { _ in }
+
+    func partitionsRevoked(_ partitions: [TopicPartition]) {
+        calls.append(.revoked(partitions))
+        onRevoked(partitions)
+    }
+
+    func partitionsAssigned(_ partitions: [TopicPartition]) { calls.append(.assigned(partitions)) }
+
+    func partitionsLost(_ partitions: [TopicPartition]) { calls.append(.lost(partitions)) }
+}

@@ -1,3 +1,4 @@
+import MillraceCoordination
 import MillraceLogClient
 import MillraceLogEngine
 import MillracePrimitives
@@ -26,33 +27,57 @@ struct GroupTests {
         #expect(numbers(a) == [0, 1, 2, 3])
     }
 
-    @Test("a member that falls silent loses its partitions when its session runs out, and hears of it")
-    func silentDeath() throws {
+    @Test("a busy member keeps its partitions up to the longest time between polls; then it leaves, and hears of it")
+    func busyMember() throws {
         let world = try makeWorld()
         let a = try world.member("g")
         let b = try world.member("g")
+        let listener = RecordingListener()
+        try b.subscribe(to: ["t"], listener: listener)
         try world.settle([a, b])
         let stale = try #require(b.membership)
-        for _ in 0..<50 {
-            world.time.advance(by: .seconds(1))
-            world.broker.keepHouse()
-            _ = try a.poll(timeout: .zero)
+        let kept = numbers(b)
+        func pass(seconds: Int) throws {
+            for _ in 0..<seconds {
+                world.time.advance(by: .seconds(1))
+                world.broker.keepHouse()
+                _ = try a.poll(timeout: .zero)
+            }
         }
+        // Much longer than the session's time: heartbeats do not depend on polls.
+        try pass(seconds: 290)
+        try world.broker.groups.heartbeat(stale)
+        #expect(numbers(b) == kept)
+        try pass(seconds: 20)
         try world.settle([a])
         #expect(numbers(a) == [0, 1, 2, 3])
-        do {
-            try world.broker.groups.commit([TopicPartition("t", 0): CommittedOffset(offset: 1)], for: stale)
-            Issue.record("a member that was removed committed")
-        } catch {
-            #expect(
-                error.code.rawValue == 25 || error.code.rawValue == 22,
-                "unknown member or old generation: \(error)"
-            )
+        let late = refusal { () throws(ClientError) in
+            try b.commit([TopicPartition("t", 0): CommittedOffset(offset: 1)])
         }
+        #expect(late?.code == .memberFenced, "a member that has left commits under its old name")
         // It comes back as a new member.
+        listener.calls = []
         try world.settle([a, b])
         #expect(Set(numbers(a) + numbers(b)) == [0, 1, 2, 3])
         #expect(numbers(b).count == 2)
+        #expect(listener.calls.first == .lost(kept.map { TopicPartition("t", $0) }))
+    }
+
+    @Test("a consumer that vanishes without leaving loses its partitions when its session runs out")
+    func vanished() throws {
+        let world = try makeWorld()
+        let a = try world.member("g")
+        var b: (any ConsumerConnection)? = try world.member("g")
+        try world.settle([a, b].compactMap { $0 })
+        b = nil
+        for second in 0..<50 {
+            world.time.advance(by: .seconds(1))
+            world.broker.keepHouse()
+            _ = try a.poll(timeout: .zero)
+            if second == 40 { #expect(numbers(a).count == 2) }
+        }
+        try world.settle([a])
+        #expect(numbers(a) == [0, 1, 2, 3])
     }
 
     @Test("a member that is closed while it waits to join leaves nobody behind")
@@ -91,13 +116,19 @@ struct GroupTests {
         #expect(refusal?.isFenced == true, "\(String(describing: refusal))")
     }
 
-    @Test("a static member whose session ran out joins again by itself")
+    @Test(
+        "a static member that does not poll falls silent, loses its place with its session, and joins again by itself"
+    )
     func staticMemberExpires() throws {
         let world = try makeWorld()
         let a = try world.member("g") { $0.groupInstanceId = "a" }
         try world.settle([a])
-        world.time.advance(by: .seconds(60))
-        world.broker.keepHouse()
+        for step in 0..<40 {
+            world.time.advance(by: .seconds(10))
+            world.broker.keepHouse()
+            let isMember = !world.broker.groups.describe("g").members.isEmpty
+            #expect(isMember == (step < 33), "after \((step + 1) * 10) seconds")
+        }
         try world.settle([a])
         #expect(numbers(a) == [0, 1, 2, 3])
     }
