@@ -193,7 +193,7 @@ package final class GroupRuntime: Sendable {
         _ offsets: [TopicPartition: CommittedOffset],
         for membership: GroupMembership
     ) throws(BrokerError) {
-        try writeCommit(of: membership.groupId) { (coordinator, now) throws(CoordinatorError) in
+        try writeCommit(of: membership.groupId, offsets.keys) { (coordinator, now) throws(CoordinatorError) in
             try coordinator.commitOffsets(offsets, by: membership, now: now)
         }
         try shard(of: membership.groupId).partition.flush()
@@ -205,14 +205,17 @@ package final class GroupRuntime: Sendable {
         for membership: GroupMembership,
         producer: ProducerIdentity
     ) throws(BrokerError) {
-        try writeCommit(of: membership.groupId, producer: producer) { (coordinator, now) throws(CoordinatorError) in
+        try writeCommit(of: membership.groupId, offsets.keys, producer: producer) {
+            (coordinator, now) throws(CoordinatorError) in
             try coordinator.commitTransactionalOffsets(offsets, by: membership, now: now)
         }
     }
 
-    /// Writes what the coordinator makes of a commit: all of the positions, or none if it refuses one.
+    /// Writes what the coordinator makes of a commit: all of the positions, or none if it refuses one or there is no such
+    /// partition.
     private func writeCommit(
         of groupId: String,
+        _ partitions: Dictionary<TopicPartition, CommittedOffset>.Keys,
         producer: ProducerIdentity? = nil,
         _ body: (inout GroupCoordinator, Int64) throws(CoordinatorError) -> OffsetCommitOutcome
     ) throws(BrokerError) {
@@ -226,6 +229,8 @@ package final class GroupRuntime: Sendable {
                 throw BrokerError(error)
             }
             if let refusal = outcome.refusals.min(by: { $0.key < $1.key })?.value { throw BrokerError(refusal) }
+            // Under this lock, which `forget` takes after the topic is gone: no position outlives its topic.
+            for partition in partitions { _ = try topics.partition(partition) }
             try append(outcome.records, &state, shard, producer: producer)
         }
     }

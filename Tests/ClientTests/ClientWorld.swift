@@ -17,7 +17,8 @@ struct ClientWorld {
     init(
         _ topics: NewTopic...,
         disk: SimulatedFileSystem = SimulatedFileSystem(seed: 5),
-        time: ManualTime = ManualTime()
+        time: ManualTime = ManualTime(),
+        configuration: BrokerConfiguration = BrokerConfiguration()
     ) throws {
         self.disk = disk
         self.time = time
@@ -25,6 +26,7 @@ struct ClientWorld {
         try disk.synchronizeDirectory("/")
         broker = try EmbeddedBroker(
             directory: "/data",
+            configuration: configuration,
             fileSystem: disk,
             time: time,
             random: SeededRandom(seed: 23),
@@ -72,14 +74,15 @@ struct ClientWorld {
     func member(
         _ group: String,
         _ topic: String = "t",
-        _ change: (inout ConsumerSettings) -> Void = { _ in }
+        listener: (any RebalanceListener)? = nil,
+        change: (inout ConsumerSettings) -> Void = { _ in }
     ) throws(ClientError) -> any ConsumerConnection {
         var settings = ConsumerSettings()
         settings.groupId = group
         settings.autoCommitInterval = nil
         change(&settings)
         let connection = try broker.connectConsumer(settings)
-        try connection.subscribe(to: [topic], listener: nil)
+        try connection.subscribe(to: [topic], listener: listener)
         return connection
     }
 

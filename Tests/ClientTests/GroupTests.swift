@@ -143,52 +143,6 @@ struct GroupTests {
         #expect(numbers(a) == [0, 1, 2, 3, 4, 5])
     }
 
-    @Test("no record is lost or read twice over rebalances with commits", arguments: Seed.sequence(10))
-    func exactlyOnce(seed: Seed) async throws {
-        var random = seed.random
-        let world = try makeWorld()
-        let producer = try await world.producer { $0.linger = .zero }
-        var members = [try world.member("g")]
-        var read: [String] = []
-        var sent = 0
-        for _ in 0..<60 {
-            switch Int.random(in: 0..<6, using: &random) {
-            case 0 where members.count < 4:
-                members.append(try world.member("g"))
-            case 1 where members.count > 1:
-                // What was read is committed with every poll, so a member may leave at any time.
-                members.remove(at: Int.random(in: 0..<members.count, using: &random)).close()
-            case 2, 3:
-                try await producer.enqueue(record("\(sent)", partition: Int32.random(in: 0..<4, using: &random)))
-                try await producer.flush()
-                sent += 1
-            default:
-                try pollAndCommit(members[Int.random(in: 0..<members.count, using: &random)], &read)
-            }
-            world.time.advance(by: .milliseconds(Int.random(in: 0..<40, using: &random)))
-        }
-        for _ in 0..<20 {
-            for member in members { try pollAndCommit(member, &read) }
-            world.time.advance(by: .milliseconds(25))
-        }
-        #expect(read.sorted() == (0..<sent).map { "\($0)" }.sorted(), "\(seed)")
-        await producer.close()
-    }
-
-    private func pollAndCommit(_ member: any ConsumerConnection, _ read: inout [String]) throws {
-        let fetched = try member.poll(timeout: .zero)
-        guard !fetched.isEmpty else { return }
-        let offsets = fetched.map { ($0.partition, CommittedOffset(offset: $0.nextOffset)) }
-        do throws(ClientError) {
-            try member.commit(Dictionary(offsets, uniquingKeysWith: { $1 }))
-        } catch {
-            // Refused: whoever has the partitions next reads this again, so it does not count.
-            guard error.isFenced || error.isRetriable else { throw error }
-            return
-        }
-        for records in fetched { read += try records.values() }
-    }
-
     @Test("offsets that a transaction is about to decide are waited for, not guessed")
     func unstableOffsets() async throws {
         let world = try makeWorld()

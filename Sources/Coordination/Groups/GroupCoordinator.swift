@@ -33,7 +33,8 @@ package struct GroupCoordinator: Sendable {
         package init() {}
     }
 
-    /// The client host of members in this process. They do not outlive it, so they are dropped when a log is loaded.
+    /// The client host of members in this process. They do not outlive it, so they are dropped when a log is loaded,
+    /// unless they are static and may come back.
     package static let inProcessHost = "/in-process"
     /// The protocol type of consumers.
     package static let consumerProtocolType = "consumer"
@@ -66,13 +67,16 @@ package struct GroupCoordinator: Sendable {
     }
 
     /// Makes groups of what the log says, once it is replayed. Members in this process went with the last one and are
-    /// dropped; others have a new session's time to report.
+    /// dropped, but for static ones: they, and those elsewhere, have a new session's time to report.
     package mutating func completeLoading(now: Int64) -> GroupOutcome {
         var outcome = GroupOutcome()
         groups = [:]
         for (groupId, metadata) in log.groups.sorted(by: { $0.key < $1.key }) {
             var group = ClassicGroup(groupId: groupId, metadata: metadata, now: now)
-            let gone = group.members.values.filter { $0.clientHost == Self.inProcessHost }.map(\.memberId)
+            let gone = group.members.values.filter { member in
+                member.clientHost == Self.inProcessHost && member.groupInstanceId == nil
+            }
+            .map(\.memberId)
             for memberId in gone { group.remove(memberId, into: &outcome) }
             if !gone.isEmpty { group.rebalance(settings: settings, now: now, into: &outcome) }
             groups[groupId] = group
