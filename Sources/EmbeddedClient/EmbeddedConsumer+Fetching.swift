@@ -101,6 +101,8 @@ extension EmbeddedConsumer {
                     + "past the damage"
             )
         }
+        // Beyond the last batch there may be a gap that compaction has left.
+        records.nextOffset = max(records.nextOffset, result.nextOffset)
         return records
     }
 

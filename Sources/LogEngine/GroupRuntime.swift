@@ -1,7 +1,5 @@
 import MillraceCoordination
-import MillraceLogStorage
 import MillracePrimitives
-import MillraceRecordFormat
 import Synchronization
 
 /// Carries out what the group coordinator decides: keeps its records in `__consumer_offsets`, and answers joins and
@@ -10,64 +8,27 @@ package final class GroupRuntime: Sendable {
     /// What is told the answer to a join or sync.
     package typealias ReplyHandler = @Sendable (GroupAnswer) -> Void
 
-    private struct State {
-        var coordinator: GroupCoordinator
-        var nextToken: GroupReplyToken = 1
-        var waiting: [GroupReplyToken: ReplyHandler] = [:]
-        private(set) var batch = RecordBatchBuilder(capacity: Self.batchBytes)
-        private var capacity = Self.batchBytes
-
-        private static let batchBytes = 4 << 10
-        private static let keptBytesMaximum = 64 << 10
-
-        init(coordinator: GroupCoordinator) {
-            self.coordinator = coordinator
-        }
-
-        mutating func enlargeBatch() {
-            capacity *= 2
-            batch = RecordBatchBuilder(capacity: capacity)
-        }
-
-        /// A rare large batch does not keep its memory.
-        mutating func forgetLargeBatch() {
-            guard capacity > Self.keptBytesMaximum else { return }
-            capacity = Self.batchBytes
-            batch = RecordBatchBuilder(capacity: capacity)
-        }
-    }
-
-    /// The groups of one partition of `__consumer_offsets`.
-    private final class Shard: Sendable {
-        let partition: Partition
-        let state: Mutex<State>
-
-        init(partition: Partition, coordinator: GroupCoordinator) {
-            self.partition = partition
-            state = Mutex(State(coordinator: coordinator))
-        }
-    }
-
-    private let shards: [Shard]
-    private let time: any TimeSource
-    private let topics: TopicRegistry
+    let shards: [GroupShard]
+    let time: any TimeSource
+    let topics: TopicRegistry
 
     init(topics: TopicRegistry, time: any TimeSource, settings: GroupCoordinator.Settings, seed: UInt64) {
         self.time = time
         self.topics = topics
         let partitions = topics.topic(InternalTopic.offsets)?.partitions ?? []
         shards = partitions.map { partition in
-            Shard(
+            GroupShard(
                 partition: partition,
                 coordinator: GroupCoordinator(
                     settings: settings,
                     random: SeededRandom(seed: seed &+ UInt64(partition.id.partition))
-                )
+                ),
+                time: time
             )
         }
     }
 
-    private func shard(of groupId: String) -> Shard {
+    func shard(of groupId: String) -> GroupShard {
         shards[Int(coordinatorPartition(forKey: groupId, partitionCount: Int32(shards.count)))]
     }
 
@@ -131,15 +92,6 @@ package final class GroupRuntime: Sendable {
         }
     }
 
-    /// Removes committed offsets that nobody has used for the retention time.
-    func expireOffsets(_ now: Int64) throws(BrokerError) {
-        for shard in shards {
-            try shard.state.withLock { (state) throws(BrokerError) in
-                try appendInParts(state.coordinator.expireOffsets(now: now), &state, shard)
-            }
-        }
-    }
-
     /// A group as it is shown to people.
     package func describe(_ groupId: String) -> GroupDescription {
         shard(of: groupId).state.withLock { $0.coordinator.describe(groupId) }
@@ -150,208 +102,17 @@ package final class GroupRuntime: Sendable {
         shards.flatMap { shard in shard.state.withLock { $0.coordinator.list() } }
     }
 
-    /// Deletes a group without members, with its offsets.
-    package func delete(_ groupId: String) throws(BrokerError) {
-        let shard = shard(of: groupId)
-        try shard.state.withLock { (state) throws(BrokerError) in
-            let records: [GroupRecord]
-            do throws(CoordinatorError) {
-                records = try state.coordinator.deleteGroup(groupId)
-            } catch {
-                throw BrokerError(error)
-            }
-            // The group itself comes last: what a crash leaves of it can be deleted again.
-            try appendInParts(records, &state, shard)
-        }
-        try shard.partition.flush()
-    }
-
-    /// Deletes offsets of a group, but for those of topics that it reads; returns why each of these stays.
-    package func deleteOffsets(
-        of groupId: String,
-        _ partitions: [TopicPartition]
-    ) throws(BrokerError) -> [TopicPartition: BrokerError] {
-        let shard = shard(of: groupId)
-        let refusals = try shard.state.withLock { (state) throws(BrokerError) in
-            let outcome: OffsetCommitOutcome
-            do throws(CoordinatorError) {
-                outcome = try state.coordinator.deleteOffsets(groupId: groupId, partitions: partitions)
-            } catch {
-                throw BrokerError(error)
-            }
-            try appendInParts(outcome.records, &state, shard)
-            return outcome.refusals.mapValues { BrokerError($0) }
-        }
-        try shard.partition.flush()
-        return refusals
-    }
-
-    // Offsets
-
-    /// Commits positions; they survive loss of power when this returns.
-    package func commit(
-        _ offsets: [TopicPartition: CommittedOffset],
-        for membership: GroupMembership
-    ) throws(BrokerError) {
-        try writeCommit(of: membership.groupId, offsets.keys) { (coordinator, now) throws(CoordinatorError) in
-            try coordinator.commitOffsets(offsets, by: membership, now: now)
-        }
-        try shard(of: membership.groupId).partition.flush()
-    }
-
-    /// Commits positions within a producer's transaction: they count from its COMMIT marker on.
-    func commit(
-        _ offsets: [TopicPartition: CommittedOffset],
-        for membership: GroupMembership,
-        producer: ProducerIdentity
-    ) throws(BrokerError) {
-        try writeCommit(of: membership.groupId, offsets.keys, producer: producer) {
-            (coordinator, now) throws(CoordinatorError) in
-            try coordinator.commitTransactionalOffsets(offsets, by: membership, now: now)
-        }
-    }
-
-    /// Writes what the coordinator makes of a commit: all of the positions, or none if it refuses one or there is no such
-    /// partition.
-    private func writeCommit(
-        of groupId: String,
-        _ partitions: Dictionary<TopicPartition, CommittedOffset>.Keys,
-        producer: ProducerIdentity? = nil,
-        _ body: (inout GroupCoordinator, Int64) throws(CoordinatorError) -> OffsetCommitOutcome
-    ) throws(BrokerError) {
-        let shard = shard(of: groupId)
-        let now = time.milliseconds
-        try shard.state.withLock { (state) throws(BrokerError) in
-            let outcome: OffsetCommitOutcome
-            do throws(CoordinatorError) {
-                outcome = try body(&state.coordinator, now)
-            } catch {
-                throw BrokerError(error)
-            }
-            if let refusal = outcome.refusals.min(by: { $0.key < $1.key })?.value { throw BrokerError(refusal) }
-            // Under this lock, which `forget` takes after the topic is gone: no position outlives its topic.
-            for partition in partitions { _ = try topics.partition(partition) }
-            try append(outcome.records, &state, shard, producer: producer)
-        }
-    }
-
-    /// Ends a producer's transaction among the groups' positions: log and memory change together.
-    func endTransaction(
-        _ marker: EndTransactionMarker,
-        of producer: ProducerIdentity,
-        in partition: Partition,
-        transactionVersion: Int
-    ) throws(BrokerError) {
-        guard let shard = shards.first(where: { $0.partition === partition }) else { return }
-        try shard.state.withLock { (state) throws(BrokerError) in
-            try partition.appendMarker(marker, for: producer, transactionVersion: transactionVersion)
-            state.coordinator.replayTransactionMarker(producerId: producer.id, result: marker.result)
-        }
-        partition.ring()
-    }
-
-    /// What a group has committed for each partition; those that an undecided transaction may change are `unstable` if
-    /// `requiresStable`.
-    package func fetchOffsets(
-        of groupId: String,
-        _ partitions: [TopicPartition]?,
-        requiresStable: Bool
-    ) -> [TopicPartition: FetchedOffset] {
-        shard(of: groupId).state.withLock { state in
-            state.coordinator.fetchOffsets(groupId: groupId, partitions: partitions, requiresStable: requiresStable)
-        }
-    }
-
-    /// All that a group has committed.
-    package func committedOffsets(of groupId: String) -> [TopicPartition: CommittedOffset] {
-        fetchOffsets(of: groupId, nil, requiresStable: false).compactMapValues { fetched in
-            switch fetched {
-            case .committed(let offset): offset
-            case .none, .unstable: nil
-            }
-        }
-    }
-
-    /// Drops the positions in a topic that was deleted, so that one made anew under its name is read from its beginning.
-    func forget(topic: String) throws(BrokerError) {
-        for shard in shards {
-            try shard.state.withLock { (state) throws(BrokerError) in
-                for group in state.coordinator.list() {
-                    let committed = state.coordinator.fetchOffsets(groupId: group.groupId, requiresStable: false)
-                    let gone = committed.keys.filter { $0.topic == topic }.sorted()
-                    let records = gone.map { partition in
-                        GroupRecord.offset(OffsetKey(groupId: group.groupId, partition: partition), nil)
-                    }
-                    try appendInParts(records, &state, shard)
-                }
-            }
-        }
-    }
-
-    // Recovery
-
-    /// Replays `__consumer_offsets`.
-    func load() throws(BrokerError) {
-        for shard in shards {
-            var coordinator = shard.state.withLock { $0.coordinator }
-            try CoordinatorLog(partition: shard.partition).replay { (batch, records) throws(BrokerError) in
-                do throws(BrokerError) {
-                    try Self.replay(batch, records, into: &coordinator)
-                } catch {
-                    throw BrokerError(error.code, "\(shard.partition.id) cannot be replayed: \(error.message)")
-                }
-            }
-            let outcome = coordinator.completeLoading(now: time.milliseconds)
-            let loaded = coordinator
-            let deliveries = shard.state.withLock { state in
-                state.coordinator = loaded
-                return apply(outcome, &state, shard)
-            }
-            deliver(deliveries)
-        }
-    }
-
-    private static func replay(
-        _ batch: RecordBatch,
-        _ records: UnsafeRawBufferPointer,
-        into coordinator: inout GroupCoordinator
-    ) throws(BrokerError) {
-        let attributes = batch.header.attributes
-        let producerId = attributes.isTransactional ? batch.header.producer.id : nil
-        do {
-            var cursor = RecordCursor(batch.header, records: records)
-            while let record = try cursor.next() {
-                if attributes.isControl {
-                    guard let marker = try EndTransactionMarker(record) else { continue }
-                    coordinator.replayTransactionMarker(
-                        producerId: batch.header.producer.id,
-                        result: marker.result
-                    )
-                } else if let key = record.key {
-                    do throws(CoordinatorRecordError) {
-                        coordinator.replay(try GroupRecord(key: key, value: record.value), producerId: producerId)
-                    } catch {
-                        // Records of newer kinds of groups, which a newer Kafka wrote, are not ours.
-                        guard error.isUnknownKind else { throw error }
-                    }
-                }
-            }
-        } catch {
-            throw BrokerError(.corruptMessage, "\(error)")
-        }
-    }
-
     // Carrying out
 
-    private struct Delivery: Sendable {
+    struct Delivery: Sendable {
         var handler: ReplyHandler
         var answer: GroupAnswer
     }
 
     private func answer(
-        _ shard: Shard,
+        _ shard: GroupShard,
         _ reply: @escaping ReplyHandler,
-        _ body: (inout State, GroupReplyToken, Int64) -> GroupOutcome
+        _ body: (inout GroupShard.State, GroupReplyToken, Int64) -> GroupOutcome
     ) {
         let now = time.milliseconds
         let deliveries = shard.state.withLock { state in
@@ -365,10 +126,10 @@ package final class GroupRuntime: Sendable {
 
     /// Writes an outcome's records and finds who is to be told what. If the records cannot be written, the members are
     /// told to try again.
-    private func apply(_ outcome: GroupOutcome, _ state: inout State, _ shard: Shard) -> [Delivery] {
+    func apply(_ outcome: GroupOutcome, _ state: inout GroupShard.State, _ shard: GroupShard) -> [Delivery] {
         var failure: CoordinatorError?
         do throws(BrokerError) {
-            try append(outcome.records, &state, shard)
+            try shard.append(outcome.records, &state)
         } catch {
             failure = CoordinatorError(.coordinatorNotAvailable, error.message)
         }
@@ -384,62 +145,7 @@ package final class GroupRuntime: Sendable {
         }
     }
 
-    private func deliver(_ deliveries: [Delivery]) {
+    func deliver(_ deliveries: [Delivery]) {
         for delivery in deliveries { delivery.handler(delivery.answer) }
-    }
-
-    /// Appends records in one batch, of a producer's transaction if one is given, and applies them: after a crash all of
-    /// them are there, or none. What is larger than a batch of `__consumer_offsets` may be is refused.
-    private func append(
-        _ records: [GroupRecord],
-        _ state: inout State,
-        _ shard: Shard,
-        producer: ProducerIdentity? = nil
-    ) throws(BrokerError) {
-        guard !records.isEmpty else { return }
-        encode(records, &state)
-        defer { state.forgetLargeBatch() }
-        let bytes: UnsafeMutableRawBufferPointer
-        do throws(RecordFormatError) {
-            bytes = try state.batch.seal(producer: producer ?? .none, isTransactional: producer != nil)
-        } catch {
-            throw BrokerError(.corruptMessage, "\(error)")
-        }
-        _ = try shard.partition.append(bytes, origin: .coordinator)
-        for record in records { state.coordinator.replay(record, producerId: producer?.id) }
-    }
-
-    /// Appends records that need not come together, such as tombstones of what has expired, in batches of bounded size.
-    private func appendInParts(
-        _ records: [GroupRecord],
-        _ state: inout State,
-        _ shard: Shard
-    ) throws(BrokerError) {
-        for start in stride(from: 0, to: records.count, by: Self.recordsPerPart) {
-            try append(Array(records[start..<min(start + Self.recordsPerPart, records.count)]), &state, shard)
-        }
-    }
-
-    private static let recordsPerPart = 500
-
-    private func encode(_ records: [GroupRecord], _ state: inout State) {
-        var key = ByteWriter(capacity: 128)
-        var value = ByteWriter(capacity: 256)
-        let now = time.milliseconds
-        state.batch.reset()
-        var index = 0
-        while index < records.count {
-            key.removeAll()
-            value.removeAll()
-            records[index].encodeKey(into: &key)
-            let hasValue = records[index].encodeValue(into: &value)
-            if state.batch.append(key: key.bytes, value: hasValue ? value.bytes : nil, timestamp: now) {
-                index += 1
-            } else {
-                // It does not fit: once more, with room for all of them.
-                state.enlargeBatch()
-                index = 0
-            }
-        }
     }
 }

@@ -357,4 +357,40 @@ struct RebalanceTests {
         #expect(numbers(again) == kept)
         #expect(a.membership?.generation == generation)
     }
+
+    @Test("With the sticky strategy members get back what they had, and only what has to move does")
+    func sticky() throws {
+        let world = try ClientWorld(NewTopic("t", partitions: 9))
+        var members = try (0..<2).map { _ in try world.member("g") { $0.assignmentStrategies = [.sticky] } }
+        try world.settle(members)
+        let before = members.map { Set($0.assignment) }
+        members.append(try world.member("g") { $0.assignmentStrategies = [.sticky] })
+        try world.settle(members, rounds: 12)
+        #expect(members.map(\.assignment.count) == [3, 3, 3])
+        for (member, earlier) in zip(members, before) { #expect(earlier.isSuperset(of: member.assignment)) }
+        let later = Set(members[0].assignment)
+        members.removeLast().close()
+        try world.settle(members, rounds: 12)
+        #expect(later.isSubset(of: members[0].assignment))
+    }
+
+    @Test("A consumer that waits in a long poll, or works, hears when the group calls")
+    func call() throws {
+        let world = try makeWorld()
+        let a = try world.member("g")
+        try world.settle([a])
+        a.wakeup.wait(for: .zero)
+        let b = try world.member("g")
+        _ = try b.poll(timeout: .zero)
+        world.time.advance(by: .seconds(2))
+        world.broker.keepHouse()
+        #expect(!a.wakeup.wait(for: .zero), "its next heartbeat is not due yet")
+        world.time.advance(by: .seconds(1))
+        world.broker.keepHouse()
+        #expect(a.wakeup.wait(for: .zero))
+        // And a ring ends a poll, whoever rings.
+        a.wakeup.ring()
+        try a.assign([TopicPartition("t", 0)])
+        #expect(try a.poll(timeout: .seconds(3_600)).isEmpty)
+    }
 }
