@@ -94,12 +94,13 @@ final class EmbeddedConsumer: ConsumerConnection, @unchecked Sendable {
     func poll(timeout: Duration) throws(ClientError) -> [FetchedRecords] {
         // A reader that is at the end of its partitions would otherwise wait for ever.
         try checkOpen()
-        member?.pollBegan(broker.time.monotonicNanoseconds)
-        defer { member?.pollEnded(broker.time.monotonicNanoseconds) }
+        member?.polled(broker.time.monotonicNanoseconds, isWaiting: false)
         if try advanceGroup() { return [] }
         let fetched = try fetch()
         if !fetched.isEmpty || timeout <= .zero { return fetched }
+        member?.polled(broker.time.monotonicNanoseconds, isWaiting: true)
         wakeup.wait(for: timeout)
+        member?.polled(broker.time.monotonicNanoseconds, isWaiting: false)
         try checkOpen()
         if try advanceGroup() { return [] }
         return try fetch()

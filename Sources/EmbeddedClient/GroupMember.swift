@@ -98,9 +98,8 @@ final class GroupMember {
         mustRejoin = true
     }
 
-    func pollBegan(_ now: Int64) { pulse.pollBegan(now) }
-
-    func pollEnded(_ now: Int64) { pulse.pollEnded(now) }
+    /// The consumer polls, and waits for records if `isWaiting`.
+    func polled(_ now: Int64, isWaiting: Bool) { pulse.polled(now, isWaiting: isWaiting) }
 
     /// Takes the steps that can be taken now, up to the first that the consumer has to act on; nil if there is none.
     func advance(now: Int64) throws(ClientError) -> Event? {

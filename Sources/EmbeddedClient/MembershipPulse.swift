@@ -12,7 +12,8 @@ final class MembershipPulse: Pulse {
         var membership: GroupMembership
         /// Whether the group knows the member and expects to hear of it.
         var isMember = false
-        var isPolling = false
+        /// The consumer waits within a poll: it is not busy, however long that takes.
+        var isWaiting = false
         var lastPoll: Int64
         var lastBeat: Int64
         /// The group had something else to say than that all is well.
@@ -51,7 +52,7 @@ final class MembershipPulse: Pulse {
     func beat(_ now: Int64) {
         let step = state.withLock { state -> Step in
             guard state.isMember else { return .none }
-            if !state.isPolling, now - state.lastPoll >= maximumPollInterval {
+            if !state.isWaiting, now - state.lastPoll >= maximumPollInterval {
                 state.isMember = false
                 state.isExpired = true
                 // A static member just falls silent: it may come back until its session runs out (KIP-345).
@@ -78,16 +79,10 @@ final class MembershipPulse: Pulse {
         }
     }
 
-    func pollBegan(_ now: Int64) {
+    /// The consumer polls, and waits for records if `isWaiting`.
+    func polled(_ now: Int64, isWaiting: Bool) {
         state.withLock { state in
-            state.isPolling = true
-            state.lastPoll = now
-        }
-    }
-
-    func pollEnded(_ now: Int64) {
-        state.withLock { state in
-            state.isPolling = false
+            state.isWaiting = isWaiting
             state.lastPoll = now
         }
     }

@@ -82,7 +82,7 @@ extension Admin {
             }
             var lags: [PartitionLag] = []
             for partition in Set(committed.keys).union(owners.keys).sorted() {
-                let range = try connection.offsetRange(of: partition, isolation: isolation)
+                guard let range = try Self.range(of: partition, isolation, connection) else { continue }
                 var lag = PartitionLag(
                     partition: partition,
                     committed: committed[partition],
@@ -93,13 +93,17 @@ extension Admin {
                     member: owners[partition]
                 )
                 if let offset = committed[partition]?.offset {
-                    lag.lag = max(0, range.upperBound - offset)
-                    lag.recordLag = try connection.recordCount(
-                        in: partition,
-                        from: offset,
-                        isolation: isolation,
-                        maximumBytes: Self.countedBytesMaximum
-                    )
+                    let distance = max(0, range.upperBound - offset)
+                    lag.lag = distance
+                    lag.recordLag =
+                        distance > Self.countedOffsetsMaximum
+                        ? nil
+                        : try connection.recordCount(
+                            in: partition,
+                            from: offset,
+                            isolation: isolation,
+                            maximumBytes: Self.countedBytesMaximum
+                        )
                 }
                 lags.append(lag)
             }
@@ -107,6 +111,22 @@ extension Admin {
         }
     }
 
-    /// How much of a partition is read to count what is left in it.
-    private static let countedBytesMaximum = 4 << 20
+    /// How much of a partition is read to count what is left in it, so that asking stays cheap where a group is far
+    /// behind.
+    private static let countedOffsetsMaximum: Int64 = 10_000
+    private static let countedBytesMaximum = 1 << 20
+
+    /// Nil for a partition whose topic was deleted a moment ago.
+    private static func range(
+        of partition: TopicPartition,
+        _ isolation: IsolationLevel,
+        _ connection: any AdminConnection
+    ) throws(ClientError) -> Range<Int64>? {
+        do throws(ClientError) {
+            return try connection.offsetRange(of: partition, isolation: isolation)
+        } catch {
+            guard error.code == .unknownTopicOrPartition else { throw error }
+            return nil
+        }
+    }
 }

@@ -162,6 +162,8 @@ final class RecordingListener: RebalanceListener {
     var calls: [Call] = []
     /// Done when partitions are taken away, as an application does that commits then.
     var onRevoked: ([TopicPartition]) -> Void = { _ in }
+    /// Done when partitions are gone.
+    var onLost: ([TopicPartition]) -> Void = { _ in }
 
     func partitionsRevoked(_ partitions: [TopicPartition]) {
         calls.append(.revoked(partitions))
@@ -170,5 +172,8 @@ final class RecordingListener: RebalanceListener {
 
     func partitionsAssigned(_ partitions: [TopicPartition]) { calls.append(.assigned(partitions)) }
 
-    func partitionsLost(_ partitions: [TopicPartition]) { calls.append(.lost(partitions)) }
+    func partitionsLost(_ partitions: [TopicPartition]) {
+        calls.append(.lost(partitions))
+        onLost(partitions)
+    }
 }

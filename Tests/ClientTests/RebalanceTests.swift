@@ -303,6 +303,31 @@ struct RebalanceTests {
         #expect(world.broker.groups.committedOffsets(of: "g").isEmpty)
     }
 
+    @Test("A transaction of a member that the group went on without stays fenced by its old name")
+    func lostMembership() async throws {
+        let world = try makeWorld()
+        let heard = RecordingListener()
+        let member = try world.member("g", listener: heard)
+        try world.settle([member])
+        var atLoss: GroupMembership?
+        heard.onLost = { _ in atLoss = member.membership }
+        let other = try world.member("g")
+        for _ in 0..<310 {
+            world.time.advance(by: .seconds(1))
+            world.broker.keepHouse()
+            _ = try other.poll(timeout: .zero)
+        }
+        _ = try member.poll(timeout: .zero)
+        let producer = try await world.transactional("tx")
+        try await producer.begin()
+        let membership = try #require(atLoss)
+        let late = await failure { () throws(ClientError) in
+            try await producer.sendOffsets([partitions(0)[0]: CommittedOffset(offset: 1)], for: membership)
+        }
+        #expect(late?.code == .memberFenced)
+        await producer.close()
+    }
+
     @Test("A static member that was replaced hears it each time, loses its partitions and cannot commit")
     func fencedInstance() throws {
         let world = try makeWorld()

@@ -243,12 +243,21 @@ struct AssignorTests {
         }
         #expect(assign((5, 4))["a"]?.contains(partitions[2]) == true)
         #expect(assign((4, 5))["b"]?.contains(partitions[2]) == true)
+        #expect(assign((5, 4))["b"]?.contains(partitions[2]) == false)
         for generations in [(Int32(4), Int32(5)), (5, 5)] {
             let assignments = assign(generations)
             #expect(assignments["a"]?.contains(partitions[0]) == true)
             #expect(assignments["b"]?.contains(partitions[3]) == true)
             #expect(assignments.values.map(\.count) == [2, 2])
         }
+        // Were it kept by one of them, the other would get the first two.
+        let tied = PartitionAssignor.sticky.assign(
+            ["a", "b"].map {
+                SubscribedMember(memberId: $0, topics: ["t"], ownedPartitions: [partitions[2]], generation: 5)
+            },
+            partitionCounts: ["t": 4]
+        )
+        #expect(tied["a"] == [partitions[0], partitions[2]])
         // Cooperative: both may still read it, so neither gets it before it was given back.
         let conflicted = PartitionAssignor.cooperativeSticky.assign(
             ["a", "b"].map {
