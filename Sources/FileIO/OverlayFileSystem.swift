@@ -287,6 +287,7 @@ private final class OverlayContents: Sendable {
     }
 
     func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(FileError) -> Int {
+        // Used within the lock only.
         nonisolated(unsafe) let buffer = buffer
         return try state.withLock { (state) throws(FileError) in
             let count = Int(max(0, min(Int64(buffer.count), state.size - offset)))
@@ -332,6 +333,7 @@ private final class OverlayContents: Sendable {
 
     func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(FileError) {
         guard !bytes.isEmpty else { return }
+        // Used within the lock only.
         nonisolated(unsafe) let bytes = bytes
         try state.withLock { (state) throws(FileError) in
             var done = 0
