@@ -67,14 +67,15 @@ package struct GroupCoordinator: Sendable {
     }
 
     /// Makes groups of what the log says, once it is replayed. Members in this process went with the last one and are
-    /// dropped, but for static ones: they, and those elsewhere, have a new session's time to report.
-    package mutating func completeLoading(now: Int64) -> GroupOutcome {
+    /// dropped, but for static ones, or all are kept for an observer who wants to see them. Who is kept has a new session's
+    /// time to report.
+    package mutating func completeLoading(now: Int64, keepsMembers: Bool = false) -> GroupOutcome {
         var outcome = GroupOutcome()
         groups = [:]
         for (groupId, metadata) in log.groups.sorted(by: { $0.key < $1.key }) {
             var group = ClassicGroup(groupId: groupId, metadata: metadata, now: now)
             let gone = group.members.values.filter { member in
-                member.clientHost == Self.inProcessHost && member.groupInstanceId == nil
+                !keepsMembers && member.clientHost == Self.inProcessHost && member.groupInstanceId == nil
             }
             .map(\.memberId)
             for memberId in gone { group.remove(memberId, into: &outcome) }
