@@ -58,10 +58,34 @@ let package = Package(
             pkgConfig: "zlib",
             providers: [.apt(["zlib1g-dev"])]
         ),
+        .systemLibrary(
+            name: "CMillraceZstd",
+            path: "Sources/CZstd",
+            pkgConfig: "libzstd",
+            providers: [.apt(["libzstd-dev"])]
+        ),
+        .systemLibrary(
+            name: "CMillraceLZ4",
+            path: "Sources/CLZ4",
+            pkgConfig: "liblz4",
+            providers: [.apt(["liblz4-dev"])]
+        ),
+        .systemLibrary(
+            name: "CMillraceSnappy",
+            path: "Sources/CSnappy",
+            pkgConfig: "snappy",
+            providers: [.apt(["libsnappy-dev"])]
+        ),
 
         // Pure
         module("Primitives", ["CMillracePlatform"]),
-        module("RecordFormat", ["MillracePrimitives", "CMillracePlatform", "CMillraceZlib"]),
+        module(
+            "RecordFormat",
+            [
+                "MillracePrimitives", "CMillracePlatform", "CMillraceZlib", "CMillraceZstd", "CMillraceLZ4",
+                "CMillraceSnappy",
+            ]
+        ),
         module("Coordination", ["MillracePrimitives"]),
 
         // Storage
