@@ -23,14 +23,8 @@ func module(_ folder: String, _ dependencies: [Target.Dependency] = []) -> Targe
     .target(name: "Millrace\(folder)", dependencies: dependencies, path: "Sources/\(folder)", swiftSettings: strict)
 }
 
-func tests(_ folder: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
-    .testTarget(
-        name: folder,
-        dependencies: dependencies,
-        path: "Tests/\(folder)",
-        resources: resources,
-        swiftSettings: strict
-    )
+func tests(_ folder: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .testTarget(name: folder, dependencies: dependencies, path: "Tests/\(folder)", swiftSettings: strict)
 }
 
 let package = Package(
@@ -156,20 +150,30 @@ let package = Package(
 
         // Tests
         tests("PrimitivesTests", ["MillracePrimitives"]),
-        tests(
-            "RecordFormatTests",
-            ["MillraceRecordFormat", "MillracePrimitives"],
-            resources: [.copy("Fixtures")]
+        .target(
+            name: "KafkaFixtures",
+            path: "Tests/KafkaFixtures",
+            exclude: ["Partitions"],
+            swiftSettings: strict
         ),
+        .executableTarget(
+            name: "conformance-log",
+            dependencies: [
+                "KafkaFixtures", "MillraceLogStorage", "MillraceRecordFormat", "MillraceFileIO",
+                "MillraceSimulationKit", "MillracePrimitives", system,
+            ],
+            path: "Tests/ConformanceLog",
+            swiftSettings: strict
+        ),
+        tests("RecordFormatTests", ["MillraceRecordFormat", "MillracePrimitives", "KafkaFixtures"]),
         tests("CoordinationTests", ["MillraceCoordination", "MillracePrimitives"]),
         tests("FileIOTests", ["MillraceFileIO", "MillraceSimulationKit", "MillracePrimitives", system]),
         tests(
             "LogStorageTests",
             [
                 "MillraceLogStorage", "MillraceRecordFormat", "MillraceFileIO", "MillraceSimulationKit",
-                "MillracePrimitives", system,
-            ],
-            resources: [.copy("Fixtures")]
+                "MillracePrimitives", "KafkaFixtures", system,
+            ]
         ),
         tests("StateStoresTests", ["MillraceStateStores", "MillracePrimitives"]),
         tests(

@@ -81,6 +81,9 @@ public struct Decompressor: ~Copyable {
     /// What the last call to `decompress` gave; valid until the next call.
     public var bytes: UnsafeRawBufferPointer { output.bytes }
 
+    /// The memory taken so far for what blocks decompress to, in bytes.
+    package var memoryHeld: Int { output.count + output.spareCapacity }
+
     /// Decompresses a batch's records.
     public mutating func decompress(
         _ input: UnsafeRawBufferPointer,
