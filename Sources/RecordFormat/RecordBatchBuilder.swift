@@ -16,13 +16,13 @@ public final class RecordBatchBuilder {
     }
 
     @usableFromInline let state: UnsafeMutablePointer<State>
-    private var compressor: Compressor
+    private let compression: Compression
     private var compressed = ByteWriter(capacity: 16)
 
     /// Makes an empty batch of up to `capacity` bytes before compression; a single greater record still fits.
     public init(capacity: Int = 64 << 10, compression: Compression = .none) {
         let size = max(capacity, 128)
-        compressor = Compressor(compression)
+        self.compression = compression
         state = .allocate(capacity: 1)
         state.initialize(
             to: State(
@@ -143,8 +143,8 @@ public final class RecordBatchBuilder {
         baseSequence: Int32 = -1,
         isTransactional: Bool = false
     ) throws(RecordFormatError) -> UnsafeMutableRawBufferPointer {
-        let attributes = BatchAttributes(codec: compressor.compression.codec, isTransactional: isTransactional)
-        guard compressor.compression.codec != .none else {
+        let attributes = BatchAttributes(codec: compression.codec, isTransactional: isTransactional)
+        guard compression.codec != .none else {
             try checkSize(state.pointee.used)
             return writeHeader(
                 in: UnsafeMutableRawBufferPointer(start: state.pointee.memory, count: state.pointee.used),
@@ -155,7 +155,7 @@ public final class RecordBatchBuilder {
         }
         compressed.removeAll()
         compressed.append(zeros: RecordBatchHeader.size)
-        try compressor.compress(records, into: &compressed)
+        try compression.compress(records, into: &compressed)
         try checkSize(compressed.count)
         return writeHeader(
             in: UnsafeMutableRawBufferPointer(mutating: compressed.bytes),

@@ -7,13 +7,16 @@ enum Codec {
     static let all = CompressionCodec.allCases.filter { $0 != .none }
 
     static func compress(_ bytes: [UInt8], _ compression: Compression) throws -> [UInt8] {
-        var compressor = Compressor(compression)
-        return try compress(bytes, with: &compressor)
+        try compress(bytes, compression, with: Compressor())
     }
 
-    static func compress(_ bytes: [UInt8], with compressor: inout Compressor) throws -> [UInt8] {
+    static func compress(
+        _ bytes: [UInt8],
+        _ compression: Compression,
+        with compressor: Compressor
+    ) throws -> [UInt8] {
         var writer = ByteWriter()
-        try withGuardedBytes(bytes) { try compressor.compress($0, into: &writer) }
+        try withGuardedBytes(bytes) { try compressor.compress($0, compression, into: &writer) }
         return writer.array
     }
 

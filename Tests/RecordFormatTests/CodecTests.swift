@@ -55,11 +55,12 @@ struct CodecTests {
     @Test("writes the same block again with memory that it has used before", arguments: Codec.all)
     func deterministic(codec: CompressionCodec) throws {
         var random = SeededRandom(seed: 3)
-        var compressor = Compressor(Compression(codec))
-        for size in [70_000, 10, 0, 5_000, 300_000, 10] {
+        let compressor = Compressor()
+        for (size, level) in [(70_000, nil), (10, 9), (0, 9), (5_000, 3), (300_000, 3), (300_000, nil), (10, nil)] {
             let bytes = Codec.text(lines: size / 50) + Codec.noise(size / 10, using: &random)
-            let block = try Codec.compress(bytes, with: &compressor)
-            #expect(try block == Codec.compress(bytes, Compression(codec)), "\(size) bytes")
+            let compression = Compression(codec, level: level)
+            let block = try Codec.compress(bytes, compression, with: compressor)
+            #expect(try block == Codec.compress(bytes, compression), "\(size) bytes at level \(level ?? 0)")
         }
     }
 
@@ -132,11 +133,10 @@ struct CodecTests {
 
     @Test("leaves what stands in the writer before the block", arguments: Codec.all)
     func appends(codec: CompressionCodec) throws {
-        var compressor = Compressor(Compression(codec))
         var writer = ByteWriter()
         writer.append(Int32(7))
         let text = Codec.text(lines: 50)
-        try text.withUnsafeBytes { try compressor.compress($0, into: &writer) }
+        try text.withUnsafeBytes { try Compression(codec).compress($0, into: &writer) }
         #expect(Array(writer.array.prefix(4)) == [0, 0, 0, 7])
         #expect(try Codec.decompress(Array(writer.array.dropFirst(4)), codec) == text)
     }
