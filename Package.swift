@@ -23,8 +23,14 @@ func module(_ folder: String, _ dependencies: [Target.Dependency] = []) -> Targe
     .target(name: "Millrace\(folder)", dependencies: dependencies, path: "Sources/\(folder)", swiftSettings: strict)
 }
 
-func tests(_ folder: String, _ dependencies: [Target.Dependency] = []) -> Target {
-    .testTarget(name: folder, dependencies: dependencies, path: "Tests/\(folder)", swiftSettings: strict)
+func tests(_ folder: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
+    .testTarget(
+        name: folder,
+        dependencies: dependencies,
+        path: "Tests/\(folder)",
+        exclude: exclude,
+        swiftSettings: strict
+    )
 }
 
 let package = Package(
@@ -153,7 +159,7 @@ let package = Package(
         .target(
             name: "KafkaFixtures",
             path: "Tests/KafkaFixtures",
-            exclude: ["Partitions"],
+            exclude: ["Partitions", "README.md"],
             swiftSettings: strict
         ),
         .executableTarget(
@@ -195,9 +201,17 @@ let package = Package(
         tests(
             "StreamsTests",
             [
-                "Millrace", "MillraceFileIO", "MillraceFoundationSerdes", "MillraceLogEngine", "MillracePrimitives",
-                "MillraceSimulationKit", lifecycle, logging, system,
+                "Millrace", "MillraceFileIO", "MillraceFoundationSerdes", "MillraceLogEngine", "MillraceLogStorage",
+                "MillracePrimitives", "MillraceSimulationKit", lifecycle, logging, system,
             ]
+        ),
+        tests(
+            "CompatibilityTests",
+            [
+                "KafkaFixtures", "conformance-log", "MillraceLogStorage", "MillraceRecordFormat", "MillraceFileIO",
+                "MillraceSimulationKit", "MillracePrimitives", system,
+            ],
+            exclude: ["read_partition.py", "requirements.txt"]
         ),
         tests("EndToEndTests", ["Millrace", "MillraceSimulationKit", "word-count"]),
         tests("TidyTests"),
