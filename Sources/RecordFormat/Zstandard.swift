@@ -55,7 +55,7 @@ struct ZstdDecompressor: ~Copyable {
     ) throws(RecordFormatError) {
         if context == nil { context = ZSTD_createDCtx() }
         guard let context else { throw Zstd.failure("zstd has no memory") }
-        var room = try firstRoom(for: input, output.spareCapacity, limit: limit)
+        var room = try roomToTry(for: input, output.spareCapacity, limit: limit)
         while true {
             var isTooSmall = false
             try output.appendUnsafe(maximum: room) { (memory) throws(RecordFormatError) in
@@ -76,7 +76,7 @@ struct ZstdDecompressor: ~Copyable {
         }
     }
 
-    private func firstRoom(
+    private func roomToTry(
         for input: UnsafeRawBufferPointer,
         _ spare: Int,
         limit: Int
