@@ -73,7 +73,7 @@ public final class Admin: Sendable {
         }
     }
 
-    private func call<Value: Sendable>(
+    func call<Value: Sendable>(
         _ body: @escaping @Sendable (any AdminConnection) throws(ClientError) -> Value
     ) async throws(ClientError) -> Value {
         let connection = self.connection

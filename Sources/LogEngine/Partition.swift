@@ -17,12 +17,20 @@ package final class Partition: Sendable {
     }
 
     /// Appends batches and wakes who waits for them.
+    ///
+    /// - Parameter beginsTransaction: whether the coordinator knows that they may be the first of a transaction here.
     package func append(
         _ batches: UnsafeMutableRawBufferPointer,
-        origin: AppendOrigin
+        origin: AppendOrigin,
+        beginsTransaction: Bool = true
     ) throws(BrokerError) -> AppendResult {
         do throws(LogError) {
-            let result = try log.append(batches, origin: origin, leaderEpoch: Partition.leaderEpoch)
+            let result = try log.append(
+                batches,
+                origin: origin,
+                leaderEpoch: Partition.leaderEpoch,
+                beginsTransaction: beginsTransaction
+            )
             ring()
             return result
         } catch {
