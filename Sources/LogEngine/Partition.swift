@@ -18,10 +18,13 @@ package final class Partition: Sendable {
 
     /// Appends batches and wakes who waits for them.
     ///
-    /// - Parameter beginsTransaction: whether the coordinator knows that they may be the first of a transaction here.
+    /// - Parameters:
+    ///   - unknownProducer: which sequence number an idempotent producer may begin with that is not known here.
+    ///   - beginsTransaction: whether the coordinator knows that they may be the first of a transaction here.
     package func append(
         _ batches: UnsafeMutableRawBufferPointer,
         origin: AppendOrigin,
+        unknownProducer: UnknownProducerPolicy = .anySequence,
         beginsTransaction: Bool = true
     ) throws(BrokerError) -> AppendResult {
         do throws(LogError) {
@@ -29,6 +32,7 @@ package final class Partition: Sendable {
                 batches,
                 origin: origin,
                 leaderEpoch: Partition.leaderEpoch,
+                unknownProducer: unknownProducer,
                 beginsTransaction: beginsTransaction
             )
             ring()

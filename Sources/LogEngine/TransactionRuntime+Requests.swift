@@ -22,15 +22,18 @@ extension TransactionRuntime {
         clientVersion: TransactionVersion = .two
     ) throws(BrokerError) -> AppendResult {
         let producer = try producer(of: batch, to: partition.id)
+        let isTwoPhase = try checkUndecided(transactionalId)
+        // Under version 2 every transaction counts from 0; a later number tells of records that are lost (LE-24).
+        let unknown: UnknownProducerPolicy = clientVersion.raisesEpoch ? .startsAtZero : .anySequence
         let result: AppendResult
         do throws(BrokerError) {
-            result = try partition.append(batch, origin: origin, beginsTransaction: false)
+            result = try partition.append(batch, origin: origin, unknownProducer: unknown, beginsTransaction: false)
         } catch {
             guard error.code == .transactionAbortable else { throw error }
             do throws(BrokerError) {
                 result = try admitting(partition.id, to: transactionalId, producer, clientVersion) {
                     () throws(BrokerError) in
-                    try partition.append(batch, origin: origin)
+                    try partition.append(batch, origin: origin, unknownProducer: unknown)
                 }
             } catch {
                 // Producers know what to do about an epoch that is not theirs any more: abort and initialise again.
@@ -39,7 +42,7 @@ extension TransactionRuntime {
             }
         }
         // Its client prepares without telling the broker, and relies on what was acknowledged.
-        if isTwoPhase(transactionalId) { try partition.flush(upTo: result.lastOffset + 1) }
+        if isTwoPhase { try partition.flush(upTo: result.lastOffset + 1) }
         return result
     }
 
@@ -52,12 +55,13 @@ extension TransactionRuntime {
         producer: ProducerIdentity,
         clientVersion: TransactionVersion = .two
     ) throws(BrokerError) {
+        let isTwoPhase = try checkUndecided(transactionalId)
         let partition = groups.offsetsPartition(of: membership.groupId)
         try makeDurable(offsets)
         try admitting(partition, to: transactionalId, producer, clientVersion) { () throws(BrokerError) in
             try groups.commit(offsets, for: membership, producer: producer)
         }
-        if isTwoPhase(transactionalId) { try topics.partition(partition).flush() }
+        if isTwoPhase { try topics.partition(partition).flush() }
     }
 
     /// Runs `body`, which may write the first batch of a transaction in a partition.
@@ -104,11 +108,19 @@ extension TransactionRuntime {
         return header.producer
     }
 
-    /// Whether a transactional id's transactions are parts of a two-phase commit that no prepare announces.
-    func isTwoPhase(_ transactionalId: String) -> Bool {
-        state.withLock { state in
-            state.coordinator.metadata(of: transactionalId)?.timeoutMs == TransactionMetadata.noTimeoutMs
+    /// Keeps a batch out of a transaction that is decided or prepared: one that is decided is finished first, so that the
+    /// batch meets the markers. Returns whether transactions of the id are parts of a two-phase commit that no `prepare`
+    /// announces.
+    private func checkUndecided(_ transactionalId: String) throws(BrokerError) -> Bool {
+        guard let metadata = state.withLock({ $0.coordinator.metadata(of: transactionalId) }) else { return false }
+        if metadata.state.pendingResult != nil { try finishPending(transactionalId) }
+        if metadata.isPrepared {
+            throw BrokerError(
+                .invalidTransactionState,
+                "the transaction of \(transactionalId) is prepared, and takes nothing more; commit or abort it first"
+            )
         }
+        return metadata.timeoutMs == TransactionMetadata.noTimeoutMs
     }
 
     /// Prepares a transaction for a two-phase commit (KIP-939): when this returns, all of it survives loss of power, it has

@@ -153,20 +153,21 @@ package final class TransactionRuntime: Sendable {
     ) throws(BrokerError) {
         for _ in 0..<Self.attempts {
             do {
-                _ = try request { (state, now) throws(CoordinatorError) in
-                    try state.coordinator.addPartitions(
+                let (record, isInProcess) = try request { (state, now) throws(CoordinatorError) in
+                    let record = try state.coordinator.addPartitions(
                         partitions,
                         to: transactionalId,
                         producer: producer,
                         clientVersion: clientVersion,
                         now: now
                     )
-                } record: {
-                    $0
+                    return (record, state.inProcess.contains(transactionalId))
+                } record: { record, _ in
+                    record
                 }
-                // An older client has one epoch for many transactions: were this one forgotten with the power, its commit
-                // would be taken for a retry of the one before.
-                if clientVersion < .two || isTwoPhase(transactionalId) { try log(of: transactionalId).flush() }
+                // A client elsewhere outlives loss of power. Were its transaction forgotten, what it sends next would begin
+                // another one, and its commit would leave out what was lost.
+                if record != nil, !isInProcess { try log(of: transactionalId).flush() }
                 return
             } catch let error where error.code == .concurrentTransactions {
                 // Markers that could not be written when the transaction before was decided, because a disk was full.
