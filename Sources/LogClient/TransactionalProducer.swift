@@ -15,7 +15,7 @@ import MillracePrimitives
 /// it with that text. After a crash, connect with `keepPrepared`, and complete with what the database has stored:
 ///
 ///     let producer = try await TransactionalProducer(id: "orders", on: broker, keepPrepared: true)
-///     try await producer.complete(PreparedTransaction(database.storedText))
+///     try await producer.complete(database.storedText.flatMap { PreparedTransaction($0) })
 public final class TransactionalProducer: Sendable {
     /// The transaction that the producer before this one has left prepared, and that waits for `complete`; nil if there is
     /// none, or if it was not asked for.
