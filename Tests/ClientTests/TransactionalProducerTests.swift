@@ -122,7 +122,9 @@ struct TransactionalProducerTests {
         world.broker.keepHouse()
         #expect(try await world.values("t") == [])
 
-        let next = try await TransactionalProducer(id: "tx", on: world.broker, keepPrepared: true)
+        var settings = ProducerSettings()
+        settings.linger = .zero
+        let next = try await TransactionalProducer(id: "tx", on: world.broker, settings: settings, keepPrepared: true)
         #expect(next.keptTransaction == prepared)
         let stored = commits ? PreparedTransaction("\(prepared)") : nil
         #expect(try await next.complete(stored) == (commits ? .committed : .aborted))
