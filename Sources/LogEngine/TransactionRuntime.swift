@@ -14,6 +14,11 @@ import Synchronization
 /// An abort's Prepare record is made durable, too, before its first marker: a marker that outlived it would have aborted
 /// the transaction in one partition while another could still commit it, and the owner would go on with an epoch that the
 /// coordinator gives out once more.
+///
+/// Transactions that are open when the broker stops: those of producers in this process are aborted with it, by a close in
+/// order or by the next start. Those of clients elsewhere outlive a close in order. After an unclean stop they are aborted,
+/// because what was acknowledged within them may be gone; their owners may abort and go on, and cannot commit. Prepared
+/// ones are whole, and outlive everything.
 package final class TransactionRuntime: Sendable {
     struct State {
         var coordinator: TransactionCoordinator
