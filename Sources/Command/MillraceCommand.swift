@@ -24,7 +24,8 @@ struct MillraceCommand: AsyncParsableCommand {
               64 the command was not understood
             """,
         subcommands: [
-            TopicsCommand.self, ProduceCommand.self, ConsumeCommand.self, DumpLogCommand.self, VerifyCommand.self,
+            TopicsCommand.self, ProduceCommand.self, ConsumeCommand.self, GroupsCommand.self, TransactionsCommand.self,
+            DumpLogCommand.self, VerifyCommand.self,
         ]
     )
 }

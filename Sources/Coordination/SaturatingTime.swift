@@ -6,3 +6,11 @@ extension Int64 {
         return overflow ? (durationMs < 0 ? .min : .max) : sum
     }
 }
+
+extension Int16 {
+    /// The sum, or the highest number where it would be exceeded.
+    func addingClamped(_ other: Int16) -> Int16 {
+        let (sum, overflow) = addingReportingOverflow(other)
+        return overflow ? .max : sum
+    }
+}

@@ -31,6 +31,7 @@ extension ClientError {
         case .illegalGeneration, .unknownMemberId, .fencedInstanceId: .memberFenced
         case .rebalanceInProgress: .rebalanceInProgress
         case .transactionAbortable: .transactionAborted
+        case .transactionalIdNotFound: .unknownTransactionalId
         case .unstableOffsetCommit, .coordinatorNotAvailable: .timedOut
         case .inconsistentGroupProtocol: .inconsistentGroup
         case .groupMaximumSizeReached: .groupFull

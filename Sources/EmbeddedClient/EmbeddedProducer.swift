@@ -25,6 +25,8 @@ final class EmbeddedProducer: ProducerConnection, @unchecked Sendable {
         /// A transactional producer that has not taken its id over.
         case uninitialised
         case inTransaction(Set<TopicPartition>)
+        /// The transaction waits for a decision. One without partitions is not known to the coordinator.
+        case prepared(PreparedTransaction, isKnown: Bool)
         /// The transaction can only be aborted.
         case mustAbort(ClientError)
         case fenced(ClientError)
@@ -74,7 +76,7 @@ final class EmbeddedProducer: ProducerConnection, @unchecked Sendable {
         guard case .inTransaction(var joined) = state else {
             throw ClientError(
                 .invalidTransactionState,
-                "producer \(transactionalId) sends outside of a transaction; call beginTransaction first"
+                "producer \(transactionalId) sends outside of a transaction: \(stateName)"
             )
         }
         guard joined.insert(id).inserted else { return }
@@ -156,18 +158,26 @@ final class EmbeddedProducer: ProducerConnection, @unchecked Sendable {
         }
     }
 
-    func initTransactions() throws(ClientError) {
+    func initTransactions(keepPrepared: Bool) throws(ClientError) -> PreparedTransaction? {
         guard let transactionalId = settings.transactionalId else {
             throw ClientError(.invalidTransactionState, "a producer without transactionalId has no transactions")
         }
         guard case .uninitialised = state else {
             throw ClientError(.invalidTransactionState, "initTransactions is called once, before the first transaction")
         }
-        identity = try client { () throws(BrokerError) in
-            try broker.transactions.initProducerId(transactionalId, timeout: settings.transactionTimeout)
+        let taken = try client { () throws(BrokerError) in
+            try broker.transactions.takeOver(
+                transactionalId,
+                timeout: settings.transactionTimeout,
+                keepsPrepared: keepPrepared,
+                isInProcess: true
+            )
         }
+        identity = taken.producer
         sequences = [:]
-        state = .ready
+        let kept = taken.ongoing.map { PreparedTransaction(producer: $0) }
+        state = kept.map { .prepared($0, isKnown: true) } ?? .ready
+        return kept
     }
 
     func beginTransaction() throws(ClientError) {
@@ -204,6 +214,42 @@ final class EmbeddedProducer: ProducerConnection, @unchecked Sendable {
         state = .inTransaction(joined)
     }
 
+    func prepareTransaction() throws(ClientError) -> PreparedTransaction {
+        try checkUsable()
+        if case .mustAbort(let reason) = state { throw reason }
+        guard let transactionalId = settings.transactionalId, case .inTransaction(let joined) = state else {
+            throw ClientError(.invalidTransactionState, "only a transaction that is open is prepared: \(stateName)")
+        }
+        let identity = self.identity
+        if !joined.isEmpty {
+            do throws(ClientError) {
+                try client { () throws(BrokerError) in
+                    try broker.transactions.prepare(transactionalId, producer: identity)
+                }
+            } catch {
+                note(error)
+                throw error
+            }
+        }
+        let prepared = PreparedTransaction(producer: identity)
+        state = .prepared(prepared, isKnown: !joined.isEmpty)
+        return prepared
+    }
+
+    func completeTransaction(_ decision: PreparedTransaction?) throws(ClientError) -> PreparedTransactionOutcome {
+        try checkUsable()
+        switch state {
+        case .prepared(let prepared, _):
+            let isCommit = decision == prepared
+            try end(isCommit ? .commit : .abort)
+            return isCommit ? .committed : .aborted
+        case .ready:
+            return .nothingToDecide
+        case .uninitialised, .inTransaction, .mustAbort, .fenced, .closed:
+            throw ClientError(.invalidTransactionState, "no transaction is prepared: \(stateName)")
+        }
+    }
+
     func commitTransaction() throws(ClientError) {
         try checkUsable()
         if case .mustAbort(let reason) = state { throw reason }
@@ -216,10 +262,15 @@ final class EmbeddedProducer: ProducerConnection, @unchecked Sendable {
     }
 
     private func end(_ result: TransactionResult) throws(ClientError) {
+        var result = result
         let isKnownToCoordinator: Bool
         switch state {
         case .inTransaction(let joined): isKnownToCoordinator = !joined.isEmpty
         case .mustAbort: isKnownToCoordinator = true
+        case .prepared(_, let isKnown):
+            // Its name must never be that of a later transaction, so that an empty one raises the epoch, too.
+            if !isKnown { result = .abort }
+            isKnownToCoordinator = true
         case .ready, .uninitialised, .fenced, .closed:
             throw ClientError(.invalidTransactionState, "no transaction is open: \(stateName)")
         }
@@ -234,7 +285,8 @@ final class EmbeddedProducer: ProducerConnection, @unchecked Sendable {
                 try broker.transactions.end(transactionalId, producer: identity, result)
             }
         } catch {
-            note(error)
+            // Nothing was decided if the same call may succeed later.
+            if !error.isRetriable { note(error) }
             throw error
         }
         // The epoch was raised with the end of the transaction, and a new epoch counts from 0 (KIP-890).
@@ -248,7 +300,7 @@ final class EmbeddedProducer: ProducerConnection, @unchecked Sendable {
         case .inTransaction, .mustAbort:
             // What cannot be aborted now is aborted by the next owner of the id, or by its time-out.
             try? end(.abort)
-        case .ready, .uninitialised, .fenced:
+        case .ready, .uninitialised, .fenced, .prepared:
             try? flush()
         case .closed: break
         }
@@ -257,7 +309,7 @@ final class EmbeddedProducer: ProducerConnection, @unchecked Sendable {
 
     private func checkUsable() throws(ClientError) {
         switch state {
-        case .ready, .uninitialised, .inTransaction, .mustAbort:
+        case .ready, .uninitialised, .inTransaction, .prepared, .mustAbort:
             try client { () throws(BrokerError) in try broker.checkOpen() }
         case .fenced(let error): throw error
         case .closed: throw ClientError(.closed, "the producer is closed")
@@ -280,7 +332,8 @@ final class EmbeddedProducer: ProducerConnection, @unchecked Sendable {
 
     private var stateName: String {
         switch state {
-        case .ready: "no transaction was begun"
+        case .ready: "no transaction was begun; call beginTransaction first"
+        case .prepared: "the transaction is prepared, and can only be completed, committed or aborted"
         case .uninitialised: "initTransactions was not called"
         case .inTransaction: "a transaction is open"
         case .mustAbort: "the transaction must be aborted"

@@ -40,6 +40,8 @@ public struct ClientError: Error, Hashable, Sendable, CustomStringConvertible {
         public static let invalidTransactionState = Code("invalidTransactionState")
         /// Another request on the same transaction is under way; try again.
         public static let concurrentTransactions = Code("concurrentTransactions")
+        /// There is no such transactional id, or it was forgotten because nobody used it.
+        public static let unknownTransactionalId = Code("unknownTransactionalId")
         /// An idempotent producer's batch left a gap.
         public static let outOfOrderSequence = Code("outOfOrderSequence")
         /// Stored or received bytes are damaged.

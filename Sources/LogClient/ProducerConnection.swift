@@ -25,8 +25,9 @@ public protocol ProducerConnection: AnyObject, Sendable {
     /// Blocks until everything sent is stored as the producer's acknowledgement asks.
     func flush() throws(ClientError)
 
-    /// Takes the transactional id over: an older owner is fenced, and what it left open is aborted.
-    func initTransactions() throws(ClientError)
+    /// Takes the transactional id over: an older owner is fenced, and what it left open is aborted, or with `keepPrepared`
+    /// returned, for `completeTransaction` to decide. Nil if nothing was left open.
+    func initTransactions(keepPrepared: Bool) throws(ClientError) -> PreparedTransaction?
 
     /// Begins a transaction.
     func beginTransaction() throws(ClientError)
@@ -37,12 +38,27 @@ public protocol ProducerConnection: AnyObject, Sendable {
         for membership: GroupMembership
     ) throws(ClientError)
 
+    /// Prepares the transaction for a two-phase commit (KIP-939): when it returns, all of it survives loss of power, and it
+    /// waits for the decision without a time-out, over restarts. From here on it can only be completed, committed or
+    /// aborted.
+    func prepareTransaction() throws(ClientError) -> PreparedTransaction
+
+    /// Commits the prepared transaction if it is the one given, and aborts it otherwise.
+    func completeTransaction(_ decision: PreparedTransaction?) throws(ClientError) -> PreparedTransactionOutcome
+
     /// Commits; when it returns, the transaction survives loss of power.
     func commitTransaction() throws(ClientError)
 
     /// Aborts; nothing of the transaction is ever delivered to readers of committed data.
     func abortTransaction() throws(ClientError)
 
-    /// Ends the connection; an open transaction is aborted.
+    /// Ends the connection; an open transaction is aborted, a prepared one stays.
     func close()
+}
+
+extension ProducerConnection {
+    /// Takes the transactional id over: an older owner is fenced, and what it left open is aborted.
+    public func initTransactions() throws(ClientError) {
+        _ = try initTransactions(keepPrepared: false)
+    }
 }

@@ -9,20 +9,37 @@ import MillracePrimitives
 ///     }
 ///
 /// A transactional id has one producer at a time: a new one fences the one before it, and aborts what that left open.
+///
+/// Together with another database, a two-phase commit makes both sides agree, whatever crashes when (KIP-939): `prepare`
+/// the transaction, let the database store the prepared transaction's text together with its own changes, and `complete`
+/// it with that text. After a crash, connect with `keepPrepared`, and complete with what the database has stored:
+///
+///     let producer = try await TransactionalProducer(id: "orders", on: broker, keepPrepared: true)
+///     try await producer.complete(database.storedText.flatMap { PreparedTransaction($0) })
 public final class TransactionalProducer: Sendable {
+    /// The transaction that the producer before this one has left prepared, and that waits for `complete`; nil if there is
+    /// none, or if it was not asked for.
+    public let keptTransaction: PreparedTransaction?
+
     private let sender: RecordSender
 
     /// Connects a producer and takes the transactional id over.
+    ///
+    /// - Parameter keepPrepared: whether what the producer before this one has left open is kept for `complete` to decide,
+    ///   instead of being aborted.
     public init(
         id transactionalId: String,
         on backend: any LogBackend,
-        settings: ProducerSettings = ProducerSettings()
+        settings: ProducerSettings = ProducerSettings(),
+        keepPrepared: Bool = false
     ) async throws(ClientError) {
         var settings = settings
         settings.transactionalId = transactionalId
         sender = RecordSender(try backend.connectProducer(settings), settings: settings, time: backend.time)
         do throws(ClientError) {
-            try await sender.perform { (connection) throws(ClientError) in try connection.initTransactions() }
+            keptTransaction = try await sender.perform { (connection) throws(ClientError) in
+                try connection.initTransactions(keepPrepared: keepPrepared)
+            }
         } catch {
             await sender.close()
             throw error
@@ -67,6 +84,20 @@ public final class TransactionalProducer: Sendable {
         try await sender.perform { (connection) throws(ClientError) in try connection.commitTransaction() }
     }
 
+    /// Prepares the transaction for a two-phase commit. When it returns, everything sent survives loss of power, and the
+    /// transaction waits for `complete` (or `commit` or `abort`) without a time-out, over restarts of the application and
+    /// of the log; readers of committed data wait with it. Nothing more can be sent.
+    public func prepare() async throws(ClientError) -> PreparedTransaction {
+        try await sender.perform { (connection) throws(ClientError) in try connection.prepareTransaction() }
+    }
+
+    /// Commits the prepared transaction if the other database has decided for it, which it shows by holding its name;
+    /// aborts it if the database holds another name, or none. Without a transaction that waits, nothing happens.
+    @discardableResult
+    public func complete(_ decision: PreparedTransaction?) async throws(ClientError) -> PreparedTransactionOutcome {
+        try await sender.perform { (connection) throws(ClientError) in try connection.completeTransaction(decision) }
+    }
+
     /// Aborts: nothing of the transaction is ever delivered to readers of committed data.
     public func abort() async throws(ClientError) {
         try await sender.perform { (connection) throws(ClientError) in try connection.abortTransaction() }
@@ -90,7 +121,7 @@ public final class TransactionalProducer: Sendable {
         return result
     }
 
-    /// Aborts what is open and ends the connection.
+    /// Aborts what is open, unless it is prepared, and ends the connection.
     public func close() async {
         await sender.close()
     }

@@ -7,6 +7,8 @@ public struct BrokerConfiguration: Hashable, Sendable {
     public var transactionTopicPartitions: Int32 = 1
     /// The longest time-out that a transaction may ask for. Kafka: `transaction.max.timeout.ms`.
     public var maximumTransactionTimeout = Duration.seconds(900)
+    /// How long a transactional id that nobody uses is remembered. Kafka: `transactional.id.expiration.ms`.
+    public var transactionalIdExpiration = Duration.seconds(604_800)
     /// Settings of topics that do not set them, by Kafka's names, such as `segment.bytes`.
     public var topicDefaults: [String: String] = [:]
     /// How long the first rebalance of an empty group waits for more members. None here, where most members are in one

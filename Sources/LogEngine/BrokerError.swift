@@ -50,6 +50,10 @@ public struct BrokerError: Error, Hashable, Sendable, CustomStringConvertible {
         public static let storageError = Code(rawValue: 56)
         /// A newer producer of the transactional id took over.
         public static let producerFenced = Code(rawValue: 90)
+        /// The transaction has to be aborted; the producer stays usable.
+        public static let transactionAbortable = Code(rawValue: 120)
+        /// There is no such transactional id.
+        public static let transactionalIdNotFound = Code(rawValue: 105)
         /// The records break a rule of the topic.
         public static let invalidRecord = Code(rawValue: 87)
         /// The broker was closed.
@@ -90,6 +94,7 @@ extension BrokerError {
             case .outOfOrderSequence: .outOfOrderSequenceNumber
             case .invalidProducerEpoch: .invalidProducerEpoch
             case .invalidTransactionState: .invalidTransactionState
+            case .unverifiedTransaction: .transactionAbortable
             case .coordinatorFenced: .transactionCoordinatorFenced
             case .file, .writesStopped, .inconsistentTopicId: .storageError
             case .closed: .closed

@@ -165,6 +165,9 @@ public final class EmbeddedBroker: Sendable {
     public func close() {
         guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
         housekeeping.stop()
+        look("a transaction that a producer left open could not be aborted") { () throws(BrokerError) in
+            try transactions.abandonInProcess()
+        }
         pool.close()
         administration.withLock { _ in
             var failure: (any Error)?

@@ -17,12 +17,24 @@ package final class Partition: Sendable {
     }
 
     /// Appends batches and wakes who waits for them.
+    ///
+    /// - Parameters:
+    ///   - unknownProducer: which sequence number an idempotent producer may begin with that is not known here.
+    ///   - beginsTransaction: whether the coordinator knows that they may be the first of a transaction here.
     package func append(
         _ batches: UnsafeMutableRawBufferPointer,
-        origin: AppendOrigin
+        origin: AppendOrigin,
+        unknownProducer: UnknownProducerPolicy = .anySequence,
+        beginsTransaction: Bool = true
     ) throws(BrokerError) -> AppendResult {
         do throws(LogError) {
-            let result = try log.append(batches, origin: origin, leaderEpoch: Partition.leaderEpoch)
+            let result = try log.append(
+                batches,
+                origin: origin,
+                leaderEpoch: Partition.leaderEpoch,
+                unknownProducer: unknownProducer,
+                beginsTransaction: beginsTransaction
+            )
             ring()
             return result
         } catch {

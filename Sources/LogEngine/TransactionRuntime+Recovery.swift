@@ -30,7 +30,32 @@ extension TransactionRuntime {
         }
         if isObserver { return }
         try endOrphans(known, decisions)
+        // What was acknowledged within a transaction may be lost with the power, so that a commit would leave a hole, and
+        // who wrote it may have ended with the process. Prepared transactions are whole, and wait for their owner.
+        if !wasCleanShutdown { try abandon(nil, "the broker stopped without order") }
         try finishPending(nil, isRecovering: true)
+    }
+
+    /// Aborts what producers of this process leave open, so that no reader waits for it: a producer does not outlive its
+    /// broker.
+    func abandonInProcess() throws(BrokerError) {
+        try abandon(state.withLock { $0.inProcess }, "the broker is being closed")
+        try finishPending(nil)
+    }
+
+    private func abandon(_ transactionalIds: Set<String>?, _ reason: String) throws(BrokerError) {
+        let now = time.milliseconds
+        let abandoned = try state.withLock { (state) throws(BrokerError) in
+            let abandoned = state.coordinator.abandonTransactions(of: transactionalIds, now: now)
+            for decided in abandoned { try append(decided.record, &state) }
+            return abandoned
+        }
+        for decided in abandoned {
+            logger.notice(
+                "aborted an open transaction",
+                metadata: ["transactionalId": "\(decided.markers.transactionalId)", "reason": "\(reason)"]
+            )
+        }
     }
 
     /// Ends open transactions that their coordinator has moved on from: their markers were lost with the power. The log
@@ -49,12 +74,9 @@ extension TransactionRuntime {
             for open in partition.log.openTransactions {
                 let decision = decisions.result(for: open.producer)
                 if let owner = owners[open.producer.id] {
+                    // Of a current one with a partition that it does not list, the record that added it was lost.
                     let isCurrent = owner.state == .ongoing && owner.producer == open.producer
-                    if isCurrent {
-                        // The partition's own record may have been lost where its data was not.
-                        try addPartitions([partition.id], to: owner.transactionalId, producer: owner.producer)
-                        continue
-                    }
+                    if isCurrent, owner.partitions.contains(partition.id) { continue }
                     // The pending markers will end it, unless it is an earlier transaction that ended otherwise.
                     let pending = owner.state.pendingResult
                     if pending != nil, pending == decision, owner.partitions.contains(partition.id) { continue }

@@ -14,6 +14,11 @@ import Synchronization
 /// An abort's Prepare record is made durable, too, before its first marker: a marker that outlived it would have aborted
 /// the transaction in one partition while another could still commit it, and the owner would go on with an epoch that the
 /// coordinator gives out once more.
+///
+/// Transactions that are open when the broker stops: those of producers in this process are aborted with it, by a close in
+/// order or by the next start. Those of clients elsewhere outlive a close in order. After an unclean stop they are aborted,
+/// because what was acknowledged within them may be gone; their owners may abort and go on, and cannot commit. Prepared
+/// ones are whole, and outlive everything.
 package final class TransactionRuntime: Sendable {
     struct State {
         var coordinator: TransactionCoordinator
@@ -21,6 +26,8 @@ package final class TransactionRuntime: Sendable {
         /// The first producer id that was never reserved.
         var unreserved: Int64 = 0
         let batch = RecordBatchBuilder(capacity: 1 << 10)
+        /// The transactional ids whose owner lives in this process, and ends with it.
+        var inProcess: Set<String> = []
     }
 
     let state: Mutex<State>
@@ -28,10 +35,13 @@ package final class TransactionRuntime: Sendable {
     private let finishing = Mutex(())
     let topics: TopicRegistry
     let groups: GroupRuntime
-    private let time: any TimeSource
+    let time: any TimeSource
     let logger: Logger
     let idFile: ProducerIdFile
     let partitionCount: Int32
+    let maximumTimeout: Duration
+    /// Whether the logs were closed in order, so that nothing of them can be missing.
+    let wasCleanShutdown: Bool
 
     init(
         topics: TopicRegistry,
@@ -46,9 +56,12 @@ package final class TransactionRuntime: Sendable {
         self.time = time
         self.logger = logger
         idFile = ProducerIdFile(in: data)
+        wasCleanShutdown = data.wasCleanShutdown
+        maximumTimeout = configuration.maximumTransactionTimeout
         partitionCount = topics.topic(InternalTopic.transactions)?.record.partitionCount ?? 1
         var settings = TransactionCoordinator.Settings()
         settings.timeoutMaximumMs = Int32(clamping: configuration.maximumTransactionTimeout.wholeMilliseconds)
+        settings.transactionalIdExpirationMs = configuration.transactionalIdExpiration.wholeMilliseconds
         state = Mutex(State(coordinator: TransactionCoordinator(settings: settings)))
     }
 
@@ -71,31 +84,55 @@ package final class TransactionRuntime: Sendable {
         timeout: Duration,
         expected: ProducerIdentity? = nil
     ) throws(BrokerError) -> ProducerIdentity {
+        try takeOver(transactionalId, timeout: timeout, expected: expected).producer
+    }
+
+    /// The same, with a choice of what becomes of a transaction under way.
+    ///
+    /// - Parameters:
+    ///   - expected: the identity that the caller has; only the current owner is served then (KIP-360).
+    ///   - keepsPrepared: a transaction under way goes to the new owner instead of being aborted (KIP-939).
+    ///   - isTwoPhase: the owner's transactions have no time-out.
+    ///   - isInProcess: the owner ends with this broker, and so does what it leaves open.
+    package func takeOver(
+        _ transactionalId: String,
+        timeout: Duration,
+        expected: ProducerIdentity? = nil,
+        keepsPrepared: Bool = false,
+        isTwoPhase: Bool = false,
+        isInProcess: Bool = false
+    ) throws(BrokerError) -> TakenOver {
         let timeoutMs = Int32(clamping: timeout.wholeMilliseconds)
         for _ in 0..<Self.attempts {
             do {
                 let outcome = try request { (state, now) throws(CoordinatorError) in
-                    try state.coordinator.initProducerId(
+                    let outcome = try state.coordinator.initProducerId(
                         transactionalId,
                         timeoutMs: timeoutMs,
                         expected: expected,
+                        keepsPrepared: keepsPrepared,
+                        isTwoPhase: isTwoPhase,
                         producerIds: &state.producerIds,
                         now: now
                     )
+                    if isInProcess {
+                        state.inProcess.insert(transactionalId)
+                    } else {
+                        state.inProcess.remove(transactionalId)
+                    }
+                    return outcome
                 } record: { outcome in
                     switch outcome {
-                    case .assigned(_, let record): record
-                    case .abortFirst(let prepared): prepared.record
+                    case .assigned(_, let record), .kept(_, _, let record): record
+                    case .abortFirst(let decided): decided.record
                     }
                 }
+                // Durable, or after loss of power the same epoch could be given to another owner.
+                try log(of: transactionalId).flush()
                 switch outcome {
-                case .assigned(let producer, _):
-                    // Durable, or after loss of power the same epoch could be given to another owner.
-                    try log(of: transactionalId).flush()
-                    return producer
-                case .abortFirst(let prepared):
-                    try log(of: transactionalId).flush()
-                    try finish(prepared.markers)
+                case .assigned(let producer, _): return TakenOver(producer: producer)
+                case .kept(let producer, let ongoing, _): return TakenOver(producer: producer, ongoing: ongoing)
+                case .abortFirst(let decided): try finish(decided.markers)
                 }
             } catch let error where error.code == .concurrentTransactions {
                 try finishPending(transactionalId)
@@ -104,19 +141,38 @@ package final class TransactionRuntime: Sendable {
         throw unfinished(transactionalId)
     }
 
+    /// What a new owner of a transactional id has got.
+    package struct TakenOver: Hashable, Sendable {
+        /// Its identity.
+        package var producer: ProducerIdentity
+        /// The identity of the transaction that was kept for it, if there was one.
+        package var ongoing: ProducerIdentity?
+    }
+
     /// Adds partitions to a transaction before its first records go there.
     package func addPartitions(
         _ partitions: Set<TopicPartition>,
         to transactionalId: String,
-        producer: ProducerIdentity
+        producer: ProducerIdentity,
+        clientVersion: TransactionVersion = .two
     ) throws(BrokerError) {
         for _ in 0..<Self.attempts {
             do {
-                _ = try request { (state, now) throws(CoordinatorError) in
-                    try state.coordinator.addPartitions(partitions, to: transactionalId, producer: producer, now: now)
-                } record: {
-                    $0
+                let (record, isInProcess) = try request { (state, now) throws(CoordinatorError) in
+                    let record = try state.coordinator.addPartitions(
+                        partitions,
+                        to: transactionalId,
+                        producer: producer,
+                        clientVersion: clientVersion,
+                        now: now
+                    )
+                    return (record, state.inProcess.contains(transactionalId))
+                } record: { record, _ in
+                    record
                 }
+                // A client elsewhere outlives loss of power. Were its transaction forgotten, what it sends next would begin
+                // another one, and its commit would leave out what was lost.
+                if record != nil, !isInProcess { try log(of: transactionalId).flush() }
                 return
             } catch let error where error.code == .concurrentTransactions {
                 // Markers that could not be written when the transaction before was decided, because a disk was full.
@@ -124,19 +180,6 @@ package final class TransactionRuntime: Sendable {
             }
         }
         throw unfinished(transactionalId)
-    }
-
-    /// Makes a group's positions part of a transaction (KIP-447): visible with its commit only, refused if the member's
-    /// generation is not the group's any more.
-    package func commitOffsets(
-        _ offsets: [TopicPartition: CommittedOffset],
-        for membership: GroupMembership,
-        in transactionalId: String,
-        producer: ProducerIdentity
-    ) throws(BrokerError) {
-        try addPartitions([groups.offsetsPartition(of: membership.groupId)], to: transactionalId, producer: producer)
-        try makeDurable(offsets)
-        try groups.commit(offsets, for: membership, producer: producer)
     }
 
     /// A position is never durable before the records that it has passed, or after loss of power it would lie beyond the
@@ -153,7 +196,8 @@ package final class TransactionRuntime: Sendable {
     package func end(
         _ transactionalId: String,
         producer: ProducerIdentity,
-        _ result: TransactionResult
+        _ result: TransactionResult,
+        clientVersion: TransactionVersion = .two
     ) throws(BrokerError) -> ProducerIdentity {
         for _ in 0..<Self.attempts {
             do {
@@ -163,22 +207,23 @@ package final class TransactionRuntime: Sendable {
                         transactionalId,
                         producer: producer,
                         result: result,
+                        clientVersion: clientVersion,
                         producerIds: &state.producerIds,
                         now: now
                     )
                 } record: { outcome in
                     switch outcome {
-                    case .prepared(let prepared): prepared.record
+                    case .decided(let decided): decided.record
                     case .alreadyEnded: nil
                     }
                 }
                 switch outcome {
                 case .alreadyEnded(let next):
                     return next
-                case .prepared(let prepared):
-                    try makeDurable(prepared.markers)
+                case .decided(let decided):
+                    try makeDurable(decided.markers)
                     do throws(BrokerError) {
-                        try finish(prepared.markers)
+                        try finish(decided.markers)
                     } catch {
                         // The decision stands; the markers are written later, and the next transaction waits for them.
                         logger.error(
@@ -186,7 +231,7 @@ package final class TransactionRuntime: Sendable {
                             metadata: ["transactionalId": "\(transactionalId)", "error": "\(error)"]
                         )
                     }
-                    return prepared.nextProducer
+                    return decided.nextProducer
                 }
             } catch let error where error.code == .concurrentTransactions {
                 try finishPending(transactionalId)
@@ -199,13 +244,13 @@ package final class TransactionRuntime: Sendable {
     func expire(_ now: Int64) throws(BrokerError) {
         let expired = try state.withLock { (state) throws(BrokerError) in
             let expired = state.coordinator.expireTransactions(now: now)
-            for prepared in expired { try append(prepared.record, &state) }
+            for decided in expired { try append(decided.record, &state) }
             return expired
         }
-        for prepared in expired {
+        for decided in expired {
             logger.warning(
                 "aborted a transaction that took longer than its time-out",
-                metadata: ["transactionalId": "\(prepared.markers.transactionalId)"]
+                metadata: ["transactionalId": "\(decided.markers.transactionalId)"]
             )
         }
         try finishPending(nil)
@@ -218,28 +263,12 @@ package final class TransactionRuntime: Sendable {
         }
     }
 
-    /// What is known of a transactional id.
-    package func describe(_ transactionalId: String) throws(BrokerError) -> TransactionDescription {
-        do throws(CoordinatorError) {
-            return try state.withLock { (state) throws(CoordinatorError) in
-                try state.coordinator.describe(transactionalId)
-            }
-        } catch {
-            throw BrokerError(error)
-        }
-    }
-
-    /// All transactional ids.
-    package func list() -> [TransactionDescription] {
-        state.withLock { $0.coordinator.list() }
-    }
-
     // Carrying out
 
-    private static let attempts = 8
+    static let attempts = 8
 
     /// Validates a request, appends the record that it leads to, and applies it, all under the lock.
-    private func request<Outcome: Sendable>(
+    func request<Outcome: Sendable>(
         _ body: (inout State, Int64) throws(CoordinatorError) -> Outcome,
         record: (Outcome) -> TransactionRecord?
     ) throws(BrokerError) -> Outcome {
@@ -266,7 +295,7 @@ package final class TransactionRuntime: Sendable {
         state.producerIds.refill(first..<end)
     }
 
-    private func append(_ record: TransactionRecord, _ state: inout State) throws(BrokerError) {
+    func append(_ record: TransactionRecord, _ state: inout State) throws(BrokerError) {
         var key = ByteWriter(capacity: 64)
         var value = ByteWriter(capacity: 256)
         record.encodeKey(into: &key)
@@ -277,12 +306,12 @@ package final class TransactionRuntime: Sendable {
         state.coordinator.replay(record)
     }
 
-    private func log(of transactionalId: String) throws(BrokerError) -> CoordinatorLog {
+    func log(of transactionalId: String) throws(BrokerError) -> CoordinatorLog {
         let number = coordinatorPartition(forKey: transactionalId, partitionCount: partitionCount)
         return CoordinatorLog(partition: try topics.partition(TopicPartition(InternalTopic.transactions, number)))
     }
 
-    private func flushData(of transactionalId: String) throws(BrokerError) {
+    func flushData(of transactionalId: String) throws(BrokerError) {
         let partitions = state.withLock { $0.coordinator.metadata(of: transactionalId)?.partitions ?? [] }
         for id in partitions.sorted() {
             // A topic that was deleted meanwhile has nothing left to commit.
@@ -297,7 +326,7 @@ package final class TransactionRuntime: Sendable {
         try log(of: markers.transactionalId).flush()
     }
 
-    private func unfinished(_ transactionalId: String) -> BrokerError {
+    func unfinished(_ transactionalId: String) -> BrokerError {
         BrokerError(
             .concurrentTransactions,
             "the previous transaction of \(transactionalId) is still being completed; try again"
@@ -348,6 +377,10 @@ package final class TransactionRuntime: Sendable {
                 // records of the next transaction, which have its epoch.
                 guard isRecovering, error.code == .invalidProducerEpoch else { throw error }
             }
+        }
+        // Decisions are found by epoch when markers are lost, and before version 2 an epoch has many of them.
+        if markers.version < .two {
+            for id in ordered { try (try? topics.partition(id))?.flush() }
         }
         let now = time.milliseconds
         try state.withLock { (state) throws(BrokerError) in

@@ -23,6 +23,9 @@ package enum LogError: Error, Hashable, Sendable, CustomStringConvertible {
     case invalidProducerEpoch(TopicPartition, ProducerIdentity, current: Int16)
     /// The producer writes outside of the transaction that it has open here (LE-28).
     case invalidTransactionState(TopicPartition, ProducerIdentity)
+    /// The batch would begin the producer's transaction here, and nobody has asked the coordinator whether the partition
+    /// takes part in it (LE-52).
+    case unverifiedTransaction(TopicPartition, ProducerIdentity)
     /// A newer coordinator has written a marker for this producer (LE-48).
     case coordinatorFenced(TopicPartition, ProducerIdentity, coordinatorEpoch: Int32, current: Int32)
     /// A file call failed; what the log holds is as before.
@@ -61,6 +64,8 @@ package enum LogError: Error, Hashable, Sendable, CustomStringConvertible {
         case .invalidTransactionState(let partition, let producer):
             "producer \(producer) has a transaction open in \(partition) and sent a batch outside of it; "
                 + "end the transaction first"
+        case .unverifiedTransaction(let partition, let producer):
+            "\(partition) was not added to the transaction of \(producer); add it before its first batch"
         case .coordinatorFenced(let partition, let producer, let epoch, let current):
             "the coordinator of epoch \(epoch) was replaced by epoch \(current) for producer \(producer) in \(partition)"
         case .file(let error):

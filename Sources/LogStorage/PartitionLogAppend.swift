@@ -13,17 +13,21 @@ extension PartitionLog {
     ///   - batches: the batches one after the other; offsets and leader epoch, and with `LogAppendTime` timestamps, are
     ///     written into them, unless the topic has a codec of its own and other bytes are stored.
     ///   - unknownProducer: what to do with an idempotent producer that is not known here (LE-24).
+    ///   - beginsTransaction: whether the batches may be the first of a transaction in this partition. False makes an
+    ///     append of which the coordinator knows nothing fail with `unverifiedTransaction` (LE-52).
     package func append(
         _ batches: UnsafeMutableRawBufferPointer,
         origin: AppendOrigin,
         leaderEpoch: Int32,
-        unknownProducer: UnknownProducerPolicy = .anySequence
+        unknownProducer: UnknownProducerPolicy = .anySequence,
+        beginsTransaction: Bool = true
     ) throws(LogError) -> AppendResult {
         var request = AppendRequest(
             batches: batches,
             origin: origin,
             leaderEpoch: leaderEpoch,
             unknownProducer: unknownProducer,
+            beginsTransaction: beginsTransaction,
             now: time.milliseconds
         )
         if origin == .client { try validate(request) }
@@ -56,6 +60,7 @@ struct AppendRequest {
     var origin: AppendOrigin
     var leaderEpoch: Int32
     var unknownProducer: UnknownProducerPolicy
+    var beginsTransaction: Bool
     var now: Int64
 }
 
@@ -188,6 +193,7 @@ extension PartitionLog {
             header,
             checksSequence: request.origin != .coordinator,
             unknownProducer: request.unknownProducer,
+            beginsTransaction: request.beginsTransaction,
             partition
         )
     }

@@ -86,6 +86,7 @@ struct ProducerState: Hashable, Sendable {
         _ header: RecordBatchHeader,
         checksSequence: Bool,
         unknownProducer: UnknownProducerPolicy,
+        beginsTransaction: Bool,
         _ partition: TopicPartition
     ) throws(LogError) {
         guard header.producer.epoch >= epoch else {
@@ -102,7 +103,12 @@ struct ProducerState: Hashable, Sendable {
                 throw .outOfOrderSequence(partition, header.producer, expected: expected, got: header.baseSequence)
             }
         }
-        if transactionFirstOffset != nil, !header.attributes.isTransactional {
+        let isInTransaction = transactionFirstOffset != nil && header.producer.epoch == epoch
+        if header.attributes.isTransactional, !isInTransaction, !beginsTransaction {
+            throw .unverifiedTransaction(partition, header.producer)
+        }
+        // A later transaction must not take over what an earlier one has left open: its marker would decide both.
+        if transactionFirstOffset != nil, !header.attributes.isTransactional || !isInTransaction {
             throw .invalidTransactionState(partition, header.producer)
         }
     }

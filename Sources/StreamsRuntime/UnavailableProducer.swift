@@ -21,13 +21,21 @@ final class UnavailableProducer: ProducerConnection {
     }
 
     func flush() throws(ClientError) { throw reason }
-    func initTransactions() throws(ClientError) { throw reason }
+    func initTransactions(keepPrepared: Bool) throws(ClientError) -> PreparedTransaction? { throw reason }
     func beginTransaction() throws(ClientError) { throw reason }
 
     func sendOffsets(
         _ offsets: [TopicPartition: CommittedOffset],
         for membership: GroupMembership
     ) throws(ClientError) {
+        throw reason
+    }
+
+    func prepareTransaction() throws(ClientError) -> PreparedTransaction { throw reason }
+
+    func completeTransaction(
+        _ decision: PreparedTransaction?
+    ) throws(ClientError) -> PreparedTransactionOutcome {
         throw reason
     }
 

@@ -103,6 +103,38 @@ struct TransactionalProducerTests {
         await owner.close()
     }
 
+    @Test(
+        "a prepared transaction waits over producers, and is completed by what the database says",
+        arguments: [true, false]
+    )
+    func twoPhaseCommit(commits: Bool) async throws {
+        let world = try makeWorld()
+        let producer = try await world.transactional("tx", timeout: .seconds(10))
+        #expect(producer.keptTransaction == nil)
+        try await producer.begin()
+        try await producer.enqueue(record("a", partition: 0))
+        try await producer.sendOffsets([source: CommittedOffset(offset: 7)], for: group)
+        let prepared = try await producer.prepare()
+        let late = await failure { () throws(ClientError) in try await producer.send(record("late", partition: 0)) }
+        #expect(late?.code == .invalidTransactionState, "\(String(describing: late))")
+        await producer.close()
+        world.time.advance(by: .seconds(100))
+        world.broker.keepHouse()
+        #expect(try await world.values("t") == [])
+
+        var settings = ProducerSettings()
+        settings.linger = .zero
+        let next = try await TransactionalProducer(id: "tx", on: world.broker, settings: settings, keepPrepared: true)
+        #expect(next.keptTransaction == prepared)
+        let stored = commits ? PreparedTransaction("\(prepared)") : nil
+        #expect(try await next.complete(stored) == (commits ? .committed : .aborted))
+        #expect(try await world.values("t") == (commits ? ["a"] : []))
+        #expect(try await committed(world) == (commits ? 7 : nil))
+        try await next.withTransaction { try await $0.send(record("b", partition: 0)) }
+        #expect(try await world.values("t").last == "b")
+        await next.close()
+    }
+
     @Test("a producer whose transaction timed out is fenced")
     func timedOut() async throws {
         let world = try makeWorld()

@@ -15,9 +15,9 @@ struct RandomTransactionTests {
         var harness = TransactionHarness()
         var random: SeededRandom
         var clients: [Client] = []
-        var pending: [PreparedTransaction] = []
+        var pending: [DecidedTransaction] = []
         /// What each transaction's data was decided to be.
-        var decided: [ProducerIdentity: TransactionResult] = [:]
+        var outcomes: [ProducerIdentity: TransactionResult] = [:]
 
         init(seed: UInt64) {
             random = SeededRandom(seed: seed)
@@ -25,10 +25,10 @@ struct RandomTransactionTests {
 
         mutating func number(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &random) }
 
-        mutating func decide(_ prepared: PreparedTransaction, before: TransactionMetadata?) {
-            pending.append(prepared)
+        mutating func decide(_ decided: DecidedTransaction, before: TransactionMetadata?) {
+            pending.append(decided)
             guard let before, before.state == .ongoing else { return }
-            decided[before.producer] = prepared.markers.result
+            outcomes[before.producer] = decided.markers.result
         }
 
         mutating func step() throws(CoordinatorError) {
@@ -56,12 +56,12 @@ struct RandomTransactionTests {
                 now: harness.now
             )
             switch outcome {
-            case .assigned(let producer, let record):
+            case .assigned(let producer, let record), .kept(let producer, _, let record):
                 harness.append(record)
                 clients.append(Client(transactionalId: id, producer: producer))
-            case .abortFirst(let prepared):
-                harness.append(prepared.record)
-                decide(prepared, before: before)
+            case .abortFirst(let decided):
+                harness.append(decided.record)
+                decide(decided, before: before)
             }
         }
 
@@ -80,9 +80,9 @@ struct RandomTransactionTests {
             switch outcome {
             case .alreadyEnded(let identity):
                 next = identity
-            case .prepared(let prepared):
-                decide(prepared, before: before)
-                next = prepared.nextProducer
+            case .decided(let decided):
+                decide(decided, before: before)
+                next = decided.nextProducer
             }
             clients.append(Client(transactionalId: client.transactionalId, producer: next))
         }
@@ -94,9 +94,9 @@ struct RandomTransactionTests {
 
         mutating func expire() {
             let before = harness.coordinator
-            for prepared in harness.coordinator.expireTransactions(now: harness.now) {
-                harness.append(prepared.record)
-                decide(prepared, before: before.metadata(of: prepared.record.transactionalId))
+            for decided in harness.coordinator.expireTransactions(now: harness.now) {
+                harness.append(decided.record)
+                decide(decided, before: before.metadata(of: decided.record.transactionalId))
             }
         }
     }
@@ -144,7 +144,7 @@ struct RandomTransactionTests {
 
         var decisions = TransactionDecisions()
         for record in run.harness.log { decisions.replay(try record.reread) }
-        for (producer, result) in run.decided {
+        for (producer, result) in run.outcomes {
             #expect(decisions.result(for: producer) == result, "seed \(seed): \(producer)")
         }
     }

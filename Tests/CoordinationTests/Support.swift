@@ -116,12 +116,12 @@ struct TransactionHarness {
                 now: now
             )
             switch outcome {
-            case .assigned(let producer, let record):
+            case .assigned(let producer, let record), .kept(let producer, _, let record):
                 append(record)
                 return producer
-            case .abortFirst(let prepared):
-                append(prepared.record)
-                complete(prepared)
+            case .abortFirst(let decided):
+                append(decided.record)
+                complete(decided)
             }
         }
         throw CoordinatorError(.concurrentTransactions, "the abort was carried out, and yet another comes first")
@@ -157,7 +157,7 @@ struct TransactionHarness {
             producerIds: &producerIds,
             now: now
         )
-        if case .prepared(let prepared) = outcome { append(prepared.record) }
+        if case .decided(let decided) = outcome { append(decided.record) }
         return outcome
     }
 
@@ -169,16 +169,16 @@ struct TransactionHarness {
     ) throws(CoordinatorError) -> ProducerIdentity {
         switch try end(result, by: producer, version: version) {
         case .alreadyEnded(let next): return next
-        case .prepared(let prepared):
-            complete(prepared)
-            return prepared.nextProducer
+        case .decided(let decided):
+            complete(decided)
+            return decided.nextProducer
         }
     }
 
-    mutating func complete(_ prepared: PreparedTransaction) {
-        let markers = prepared.markers
+    mutating func complete(_ decided: DecidedTransaction) {
+        let markers = decided.markers
         let record = coordinator.completeTransaction(markers.transactionalId, producer: markers.producer, now: now)
-        #expect(record != nil, "a prepared transaction can be completed")
+        #expect(record != nil, "a decided transaction can be completed")
         if let record { append(record) }
     }
 

@@ -24,17 +24,17 @@ struct TransactionCoordinatorTests {
         var harness = TransactionHarness()
         let producer = try harness.initialise()
         try harness.add([second, first], by: producer)
-        guard case .prepared(let prepared) = try harness.end(.commit, by: producer) else {
+        guard case .decided(let decided) = try harness.end(.commit, by: producer) else {
             Issue.record("the transaction was under way")
             return
         }
-        #expect(prepared.markers.producer == ProducerIdentity(id: 1_000, epoch: 1))
-        #expect(prepared.markers.partitions == [first, second])
-        #expect(prepared.markers.result == .commit)
-        #expect(prepared.markers.coordinatorEpoch == 7)
-        #expect(prepared.nextProducer == ProducerIdentity(id: 1_000, epoch: 1))
-        #expect(harness.coordinator.pendingMarkers() == [prepared.markers])
-        harness.complete(prepared)
+        #expect(decided.markers.producer == ProducerIdentity(id: 1_000, epoch: 1))
+        #expect(decided.markers.partitions == [first, second])
+        #expect(decided.markers.result == .commit)
+        #expect(decided.markers.coordinatorEpoch == 7)
+        #expect(decided.nextProducer == ProducerIdentity(id: 1_000, epoch: 1))
+        #expect(harness.coordinator.pendingMarkers() == [decided.markers])
+        harness.complete(decided)
         #expect(try harness.metadata().state == .completeCommit)
         #expect(try harness.metadata().partitions == [])
         #expect(harness.coordinator.pendingMarkers() == [])
@@ -46,12 +46,12 @@ struct TransactionCoordinatorTests {
         var harness = TransactionHarness()
         let producer = try harness.initialise()
         try harness.add([first], by: producer)
-        guard case .prepared(let prepared) = try harness.end(.abort, by: producer) else {
+        guard case .decided(let decided) = try harness.end(.abort, by: producer) else {
             Issue.record("the transaction was under way")
             return
         }
         try harness.replayAgain()
-        #expect(harness.coordinator.pendingMarkers() == [prepared.markers])
+        #expect(harness.coordinator.pendingMarkers() == [decided.markers])
     }
 
     @Test("Completing twice writes nothing the second time")
@@ -114,15 +114,15 @@ struct TransactionCoordinatorTests {
             var harness = TransactionHarness()
             let producer = try harness.initialise()
             try harness.add([first], by: producer)
-            guard case .prepared(let prepared) = try harness.end(result, by: producer) else {
+            guard case .decided(let decided) = try harness.end(result, by: producer) else {
                 Issue.record("the transaction was under way")
                 return
             }
             let whilePending = code { () throws(CoordinatorError) in _ = try harness.end(result, by: producer) }
             #expect(whilePending == .concurrentTransactions)
-            harness.complete(prepared)
+            harness.complete(decided)
             try harness.replayAgain()
-            #expect(try harness.end(result, by: producer) == .alreadyEnded(prepared.nextProducer))
+            #expect(try harness.end(result, by: producer) == .alreadyEnded(decided.nextProducer))
             let opposite: TransactionResult = result == .commit ? .abort : .commit
             let contradicted = code { () throws(CoordinatorError) in _ = try harness.end(opposite, by: producer) }
             #expect(contradicted == .invalidTransactionState)

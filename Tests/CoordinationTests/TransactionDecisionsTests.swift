@@ -78,7 +78,7 @@ struct TransactionDecisionsTests {
             var producer = try harness.initialise()
             for _ in 0..<3 { producer = try harness.finish(.abort, by: producer) }
             try harness.add([first], by: producer, version: version)
-            guard case .prepared = try harness.end(.commit, by: producer, version: version) else {
+            guard case .decided = try harness.end(.commit, by: producer, version: version) else {
                 Issue.record("the transaction was under way")
                 return
             }

@@ -15,15 +15,15 @@ struct TransactionFencingTests {
             producerIds: &harness.producerIds,
             now: harness.now
         )
-        guard case .abortFirst(let prepared) = outcome else {
+        guard case .abortFirst(let decided) = outcome else {
             Issue.record("a transaction was under way")
             return
         }
-        harness.append(prepared.record)
-        #expect(prepared.markers.result == .abort)
-        #expect(prepared.markers.producer == ProducerIdentity(id: 1_000, epoch: 2))
+        harness.append(decided.record)
+        #expect(decided.markers.result == .abort)
+        #expect(decided.markers.producer == ProducerIdentity(id: 1_000, epoch: 2))
         expectFenced(zombie, &harness, "while the abort is pending")
-        harness.complete(prepared)
+        harness.complete(decided)
         expectFenced(zombie, &harness, "when the abort is complete")
         let owner = try harness.initialise()
         #expect(owner == ProducerIdentity(id: 1_000, epoch: 3))
@@ -126,19 +126,19 @@ struct TransactionFencingTests {
             var harness = TransactionHarness()
             let last = ProducerIdentity(id: 3, epoch: 32_766)
             harness.force(ongoing(last))
-            guard case .prepared(let prepared) = try harness.end(result, by: last) else {
+            guard case .decided(let decided) = try harness.end(result, by: last) else {
                 Issue.record("the transaction was under way")
                 return
             }
             let next = ProducerIdentity(id: 1_000, epoch: 0)
-            #expect(prepared.markers.producer == ProducerIdentity(id: 3, epoch: 32_767))
-            #expect(prepared.nextProducer == next)
+            #expect(decided.markers.producer == ProducerIdentity(id: 3, epoch: 32_767))
+            #expect(decided.nextProducer == next)
             let early = code { () throws(CoordinatorError) in try harness.add([first], by: next) }
             #expect(
                 early == .concurrentTransactions,
                 "the client knows its next identity before the markers are written"
             )
-            harness.complete(prepared)
+            harness.complete(decided)
             try harness.replayAgain()
             #expect(try harness.end(result, by: last) == .alreadyEnded(next))
             try harness.add([first], by: next)
@@ -157,11 +157,11 @@ struct TransactionFencingTests {
         #expect(harness.coordinator.expireTransactions(now: deadline - 1).isEmpty)
         let expired = harness.coordinator.expireTransactions(now: deadline)
         #expect(expired.count == 1)
-        for prepared in expired {
-            #expect(prepared.markers.result == .abort)
-            #expect(prepared.markers.partitions == [first])
-            harness.append(prepared.record)
-            harness.complete(prepared)
+        for decided in expired {
+            #expect(decided.markers.result == .abort)
+            #expect(decided.markers.partitions == [first])
+            harness.append(decided.record)
+            harness.complete(decided)
         }
         expectFenced(producer, &harness, "after the timeout")
         #expect(harness.coordinator.nextDeadline == nil)
@@ -173,10 +173,10 @@ struct TransactionFencingTests {
         var harness = TransactionHarness()
         let producer = try harness.initialise()
         try harness.add([first], by: producer, version: .one)
-        for prepared in harness.coordinator.expireTransactions(now: .max) {
-            #expect(prepared.markers.producer.epoch > producer.epoch)
-            harness.append(prepared.record)
-            harness.complete(prepared)
+        for decided in harness.coordinator.expireTransactions(now: .max) {
+            #expect(decided.markers.producer.epoch > producer.epoch)
+            harness.append(decided.record)
+            harness.complete(decided)
         }
         for result in [TransactionResult.commit, .abort] {
             let answer = code { () throws(CoordinatorError) in
@@ -192,7 +192,7 @@ struct TransactionFencingTests {
         var metadata = ongoing(ProducerIdentity(id: 3, epoch: 1))
         metadata.startMs = .max
         metadata.lastUpdateMs = .max
-        metadata.timeoutMs = .max
+        metadata.timeoutMs = .max - 1
         harness.force(metadata)
         #expect(harness.coordinator.nextDeadline == .max)
         #expect(harness.coordinator.expireTransactionalIds(now: 0).isEmpty)

@@ -30,6 +30,41 @@ struct TransactionStateTests {
         }
     }
 
+    @Test("Owners that keep a prepared transaction come and go, through the end of a producer id's epochs")
+    func manyOwners() throws {
+        var harness = TransactionHarness()
+        let first = try harness.initialise()
+        try harness.add([TopicPartition("orders", 0)], by: first)
+        let prepared = try harness.coordinator.prepareTransaction("app", producer: first, now: 0)
+        harness.append(try #require(prepared))
+        var owner = first
+        for _ in 0..<40_000 {
+            let outcome = try harness.coordinator.initProducerId(
+                "app",
+                timeoutMs: 1,
+                keepsPrepared: true,
+                producerIds: &harness.producerIds,
+                now: 0
+            )
+            guard case .kept(let next, let ongoing, let record) = outcome else {
+                Issue.record("the transaction was not kept: \(outcome)")
+                return
+            }
+            #expect(ongoing == first)
+            #expect((next.id, next.epoch) > (owner.id, owner.epoch))
+            owner = next
+            harness.coordinator.replay(record)
+            harness.log[harness.log.count - 1] = record
+        }
+        #expect(owner.id != first.id)
+        var decisions = TransactionDecisions()
+        let end = try harness.finish(.commit, by: owner)
+        #expect(end == ProducerIdentity(id: owner.id, epoch: owner.epoch + 1))
+        try harness.replayAgain()
+        for record in harness.log { decisions.replay(record) }
+        #expect(decisions.result(for: first) == .commit, "recovery finds the decision by the identity of the records")
+    }
+
     @Test("Exactly the Prepare states have a decision pending")
     func pendingResults() {
         for state in TransactionState.allCases {
@@ -39,93 +74,6 @@ struct TransactionStateTests {
             case .empty, .ongoing, .completeCommit, .completeAbort, .dead, .prepareEpochFence:
                 #expect(state.pendingResult == nil)
             }
-        }
-    }
-
-    /// What a request that names the current identity is answered in each state that can be stored.
-    struct Row: Sendable {
-        var state: TransactionState
-        var add: CoordinatorErrorCode?
-        var commit: CoordinatorErrorCode?
-        var abort: CoordinatorErrorCode?
-        var initialise: CoordinatorErrorCode?
-    }
-
-    static let versionTwo: [Row] = [
-        Row(state: .empty, commit: .invalidTransactionState),
-        Row(state: .ongoing),
-        Row(
-            state: .prepareCommit,
-            add: .concurrentTransactions,
-            commit: .concurrentTransactions,
-            abort: .concurrentTransactions,
-            initialise: .concurrentTransactions
-        ),
-        Row(
-            state: .prepareAbort,
-            add: .concurrentTransactions,
-            commit: .concurrentTransactions,
-            abort: .concurrentTransactions,
-            initialise: .concurrentTransactions
-        ),
-        Row(state: .completeCommit, commit: .invalidTransactionState),
-        Row(state: .completeAbort, commit: .invalidTransactionState),
-    ]
-
-    static let versionOne: [Row] = [
-        Row(state: .empty, commit: .invalidTransactionState, abort: .invalidTransactionState),
-        Row(state: .ongoing),
-        Row(
-            state: .prepareCommit,
-            add: .concurrentTransactions,
-            commit: .concurrentTransactions,
-            abort: .invalidTransactionState,
-            initialise: .concurrentTransactions
-        ),
-        Row(
-            state: .prepareAbort,
-            add: .concurrentTransactions,
-            commit: .invalidTransactionState,
-            abort: .concurrentTransactions,
-            initialise: .concurrentTransactions
-        ),
-        Row(state: .completeCommit, abort: .invalidTransactionState),
-        Row(state: .completeAbort, commit: .invalidTransactionState),
-    ]
-
-    @Test("Each request is answered by the table of states", arguments: [TransactionVersion.one, .two])
-    func requests(version: TransactionVersion) {
-        for row in version == .two ? Self.versionTwo : Self.versionOne {
-            var harness = TransactionHarness()
-            let producer = ProducerIdentity(id: 9, epoch: 5)
-            let isOpen = row.state == .ongoing || row.state.pendingResult != nil
-            harness.force(
-                TransactionMetadata(
-                    producer: producer,
-                    previousProducerId: 9,
-                    timeoutMs: 1_000,
-                    state: row.state,
-                    partitions: isOpen ? [first] : [],
-                    lastUpdateMs: 1,
-                    startMs: 1,
-                    clientVersion: version
-                )
-            )
-            var copies = [harness, harness, harness, harness]
-            let answers = [
-                code { () throws(CoordinatorError) in try copies[0].add([second], by: producer, version: version) },
-                code { () throws(CoordinatorError) in
-                    _ = try copies[1].end(.commit, by: producer, version: version)
-                },
-                code { () throws(CoordinatorError) in
-                    _ = try copies[2].end(.abort, by: producer, version: version)
-                },
-                code { () throws(CoordinatorError) in _ = try copies[3].initialise() },
-            ]
-            #expect(
-                answers == [row.add, row.commit, row.abort, row.initialise],
-                "\(row.state.name) at version \(version.rawValue): add, commit, abort, initialise"
-            )
         }
     }
 }

@@ -1,3 +1,4 @@
+import MillraceCoordination
 import MillraceFileIO
 import MillraceLogEngine
 import MillraceLogStorage
@@ -73,14 +74,38 @@ extension EmbeddedBroker {
         sequence: Int32 = -1,
         isTransactional: Bool = false
     ) throws -> AppendResult {
+        let builder = batch(values)
+        let bytes = try builder.seal(producer: producer, baseSequence: sequence, isTransactional: isTransactional)
+        return try partition(id).append(bytes, origin: .trusted)
+    }
+
+    /// Sends a transactional batch of one record, as it arrives from a client of this version.
+    @discardableResult
+    func produce(
+        _ value: String,
+        to id: TopicPartition,
+        in transactionalId: String,
+        producer: ProducerIdentity,
+        sequence: Int32,
+        version: TransactionVersion = .two
+    ) throws -> AppendResult {
+        let builder = batch([value])
+        return try transactions.append(
+            try builder.seal(producer: producer, baseSequence: sequence, isTransactional: true),
+            to: try partition(id),
+            in: transactionalId,
+            clientVersion: version
+        )
+    }
+
+    private func batch(_ values: [String]) -> RecordBatchBuilder {
         let builder = RecordBatchBuilder(capacity: 1 << 10)
         for value in values {
             Array(value.utf8).withUnsafeBytes { bytes in
                 _ = builder.append(key: nil, value: bytes, timestamp: time.milliseconds)
             }
         }
-        let bytes = try builder.seal(producer: producer, baseSequence: sequence, isTransactional: isTransactional)
-        return try partition(id).append(bytes, origin: .trusted)
+        return builder
     }
 
     /// The values that a reader gets from a partition's beginning on, as a consumer reads them.

@@ -310,39 +310,6 @@ struct TransactionTests {
         #expect(try world.afterPowerLoss().open().values(of: left) == [])
     }
 
-    @Test(
-        "an open transaction outlives a restart and times out, or is aborted by its new owner",
-        arguments: [true, false]
-    )
-    func openOverRestart(timesOut: Bool) throws {
-        let broker = try open()
-        var transaction = try RawTransaction(broker, "t", timeout: .seconds(10))
-        try transaction.send("open", to: left)
-        let reopened = try world.killed().open()
-        #expect(try reopened.partition(left).log.openTransactions.count == 1)
-        if timesOut {
-            world.time.advance(by: .seconds(11))
-            reopened.keepHouse()
-        } else {
-            _ = try RawTransaction(reopened, "t")
-        }
-        #expect(try reopened.partition(left).log.openTransactions.isEmpty)
-        #expect(try reopened.values(of: left) == [])
-    }
-
-    @Test("an open transaction outlives a close in order too")
-    func openOverClose() throws {
-        let broker = try open()
-        var transaction = try RawTransaction(broker, "t")
-        try transaction.send("open", to: left)
-        broker.close()
-        let reopened = try world.open()
-        #expect(try reopened.values(of: left) == [])
-        #expect(try reopened.partition(left).log.openTransactions.count == 1)
-        _ = try RawTransaction(reopened, "t")
-        #expect(try reopened.partition(left).log.openTransactions.isEmpty)
-    }
-
     @Test("a full disk fails the commit; when there is room the producer aborts and goes on")
     func fullDisk() throws {
         let broker = try open()

@@ -80,7 +80,7 @@ private struct ModelRun {
         let state = model.state(of: id)
         var epoch = state?.epoch ?? 0
         var sequence = state?.next ?? 0
-        if Int.random(in: 0..<10, using: &random) == 0 {
+        if model.open[id] == nil, Int.random(in: 0..<10, using: &random) == 0 {
             epoch += 1
             sequence = 0
         }

@@ -10,6 +10,8 @@ extension TransactionRecord {
         static let nextProducerId: UInt64 = 1
         static let clientVersion: UInt64 = 2
         static let nextProducerEpoch: UInt64 = 3
+        /// Our own, far from Kafka's, which skips it: the timeout of the owner of a prepared transaction.
+        static let preparedTimeoutMs: UInt64 = 1_000
     }
 
     /// Appends the key, version 0.
@@ -24,7 +26,7 @@ extension TransactionRecord {
         writer.append(Int16(1))
         writer.append(metadata.producer.id)
         writer.append(metadata.producer.epoch)
-        writer.append(metadata.timeoutMs)
+        writer.append(metadata.isPrepared ? TransactionMetadata.noTimeoutMs : metadata.timeoutMs)
         writer.append(metadata.state.rawValue)
         encodePartitions(of: metadata, into: &writer)
         writer.append(metadata.lastUpdateMs)
@@ -56,12 +58,13 @@ extension TransactionRecord {
         let hasNextId = metadata.nextProducer.id != -1
         let hasVersion = metadata.clientVersion != .zero
         let hasNextEpoch = metadata.nextProducer.epoch != -1
-        let count = [hasPrevious, hasNextId, hasVersion, hasNextEpoch].count { $0 }
+        let count = [hasPrevious, hasNextId, hasVersion, hasNextEpoch, metadata.isPrepared].count { $0 }
         writer.append(unsignedVarint: UInt64(count))
         if hasPrevious { writer.append(tag: Tag.previousProducerId, metadata.previousProducerId) }
         if hasNextId { writer.append(tag: Tag.nextProducerId, metadata.nextProducer.id) }
         if hasVersion { writer.append(tag: Tag.clientVersion, metadata.clientVersion.rawValue) }
         if hasNextEpoch { writer.append(tag: Tag.nextProducerEpoch, metadata.nextProducer.epoch) }
+        if metadata.isPrepared { writer.append(tag: Tag.preparedTimeoutMs, metadata.timeoutMs) }
     }
 
     /// Reads a record; a value of nil is a tombstone.
@@ -115,9 +118,13 @@ extension TransactionRecord {
                 }
                 metadata.clientVersion = version
             case Tag.nextProducerEpoch: metadata.nextProducer.epoch = try field.integer()
+            case Tag.preparedTimeoutMs:
+                metadata.timeoutMs = try field.integer()
+                metadata.isPrepared = true
             default: break
             }
         }
+        metadata.isPrepared = metadata.isPrepared && state == .ongoing
         if metadata.nextProducer.id >= 0 {
             // Kafka before KIP-939 leaves out the next epoch, which then is 0.
             metadata.nextProducer.epoch = max(metadata.nextProducer.epoch, 0)

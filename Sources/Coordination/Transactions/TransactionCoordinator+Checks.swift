@@ -13,11 +13,12 @@ extension TransactionCoordinator {
     /// Whether an identity that a caller names is the owner's, be it one that the owner is about to hear of or one that
     /// it has not heard has passed.
     func isOwner(_ producer: ProducerIdentity, _ metadata: TransactionMetadata) -> Bool {
-        producer == metadata.producer || producer == metadata.retryIdentity || isNext(producer, metadata)
+        isCurrentOwner(producer, metadata) || producer == metadata.retryIdentity
     }
 
-    private func isNext(_ producer: ProducerIdentity, _ metadata: TransactionMetadata) -> Bool {
-        metadata.nextProducer != .none && producer == metadata.nextProducer
+    /// The highest epoch is nobody's: it fences an owner that had the one before.
+    private func isCurrentOwner(_ producer: ProducerIdentity, _ metadata: TransactionMetadata) -> Bool {
+        producer == metadata.owner && producer.epoch <= TransactionMetadata.ownerEpochMaximum
     }
 
     /// The metadata, if `producer` is its current owner, or is about to become so.
@@ -25,10 +26,10 @@ extension TransactionCoordinator {
         _ transactionalId: String,
         _ producer: ProducerIdentity
     ) throws(CoordinatorError) -> TransactionMetadata {
-        guard let metadata = transactions[transactionalId] else { throw unknown(transactionalId, producer) }
-        if isNext(producer, metadata) { return metadata }
-        guard metadata.producer.id == producer.id else { throw unknown(transactionalId, producer) }
-        guard metadata.producer.epoch == producer.epoch else { throw fenced(transactionalId, producer, metadata) }
+        guard let metadata = transactions[transactionalId],
+            producer.id == metadata.owner.id || producer.id == metadata.producer.id
+        else { throw unknown(transactionalId, producer) }
+        guard isCurrentOwner(producer, metadata) else { throw fenced(transactionalId, producer, metadata) }
         return metadata
     }
 
@@ -59,10 +60,28 @@ extension TransactionCoordinator {
         _ producer: ProducerIdentity,
         _ metadata: TransactionMetadata
     ) -> CoordinatorError {
-        CoordinatorError(
+        let wasTerminated =
+            metadata.state == .prepareAbort || metadata.state == .completeAbort
+            ? metadata.owner.id == producer.id && metadata.owner.epoch == producer.epoch.addingClamped(2) : false
+        if wasTerminated {
+            return CoordinatorError(
+                .producerFenced,
+                "the transaction of \(transactionalId) (\(producer)) was aborted, because it took longer than its timeout "
+                    + "of \(metadata.timeoutMs) ms or another producer is taking the id over; nothing of it is visible. "
+                    + "Close this producer, connect another one, and do the work of the transaction again"
+            )
+        }
+        return CoordinatorError(
             .producerFenced,
-            "\(producer) of transactional id \(transactionalId) was replaced (now \(metadata.producer)): "
-                + "another producer took the id, or a transaction timed out; close this producer"
+            "\(producer) of transactional id \(transactionalId) was replaced (now \(metadata.owner)): another producer "
+                + "took the id, or its transaction was terminated; close this producer"
+        )
+    }
+
+    func undecided(_ transactionalId: String) -> CoordinatorError {
+        CoordinatorError(
+            .invalidTransactionState,
+            "the transaction of \(transactionalId) is prepared, and takes nothing more; commit or abort it first"
         )
     }
 

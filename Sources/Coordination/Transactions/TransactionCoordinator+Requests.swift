@@ -7,15 +7,21 @@ extension TransactionCoordinator {
     /// caller says which identity it has: only the current owner is served, and a retry after a lost answer gets the same
     /// answer (KIP-360). An owner that names its identity while its transaction is under way has it aborted and keeps the
     /// id: the retry is recognised. `producerIds` must not be exhausted, or COORDINATOR_NOT_AVAILABLE may be thrown.
+    ///
+    /// Two-phase commit (KIP-939): with `keepsPrepared` a transaction under way is not aborted but goes to the new owner,
+    /// who can only end it; its records keep their identity. A producer that `isTwoPhase` has no timeout.
     package func initProducerId(
         _ transactionalId: String,
         timeoutMs: Int32,
         expected: ProducerIdentity? = nil,
+        keepsPrepared: Bool = false,
+        isTwoPhase: Bool = false,
         producerIds: inout ProducerIdBlock,
         now: Int64
     ) throws(CoordinatorError) -> InitProducerIdOutcome {
         try validate(transactionalId)
-        guard timeoutMs > 0, timeoutMs <= settings.timeoutMaximumMs else {
+        let timeoutMs = isTwoPhase ? TransactionMetadata.noTimeoutMs : timeoutMs
+        guard isTwoPhase || (timeoutMs > 0 && timeoutMs <= settings.timeoutMaximumMs) else {
             throw CoordinatorError(
                 .invalidTransactionTimeout,
                 "\(transactionalId) asked for a transaction timeout of \(timeoutMs) ms; "
@@ -36,24 +42,33 @@ extension TransactionCoordinator {
         let expected = expected == ProducerIdentity.none ? nil : expected
         if let expected, !isOwner(expected, metadata) { throw fenced(transactionalId, expected, metadata) }
         switch metadata.state {
-        case .prepareCommit, .prepareAbort:
+        case .prepareCommit, .prepareAbort, .dead, .prepareEpochFence:
             throw unfinished(transactionalId)
+        case .ongoing where keepsPrepared:
+            var next = metadata
+            next.nextProducer = try successor(of: metadata, producerIds: &producerIds)
+            next.timeoutMs = timeoutMs
+            next.lastUpdateMs = now
+            return .kept(
+                next.nextProducer,
+                ongoing: metadata.producer,
+                record(for: transactionalId, from: metadata, to: next)
+            )
+        case .ongoing where expected == nil:
+            return .abortFirst(fence(transactionalId, metadata, now: now))
         case .ongoing:
-            let isFencing = expected == nil
-            let replacement =
-                isFencing ? .none : try replacement(of: metadata, clientVersion: .two, producerIds: &producerIds)
             return .abortFirst(
-                prepare(
+                decide(
                     .abort,
                     of: transactionalId,
                     metadata,
                     clientVersion: .two,
-                    isFencing: isFencing,
-                    replacement: replacement,
+                    isFencing: false,
+                    nextProducer: try nextProducer(after: metadata, clientVersion: .two, producerIds: &producerIds),
                     now: now
                 )
             )
-        case .empty, .completeCommit, .completeAbort, .dead, .prepareEpochFence:
+        case .empty, .completeCommit, .completeAbort:
             var next = TransactionMetadata(
                 producer: metadata.producer,
                 previousProducerId: expected?.id ?? -1,
@@ -63,13 +78,7 @@ extension TransactionCoordinator {
                 clientVersion: metadata.clientVersion
             )
             let isRetry = expected != nil && expected != metadata.producer
-            if !isRetry {
-                if metadata.isEpochExhausted {
-                    next.producer = ProducerIdentity(id: try producerIds.takeOrThrow(), epoch: 0)
-                } else {
-                    next.producer.epoch += 1
-                }
-            }
+            if !isRetry { next.producer = try successor(of: metadata, producerIds: &producerIds) }
             return .assigned(next.producer, record(for: transactionalId, from: metadata, to: next))
         }
     }
@@ -86,17 +95,20 @@ extension TransactionCoordinator {
         try validate(transactionalId)
         let metadata = try ownedTransaction(transactionalId, producer)
         switch metadata.state {
-        case .prepareCommit, .prepareAbort:
+        case .prepareCommit, .prepareAbort, .dead, .prepareEpochFence:
             throw unfinished(transactionalId)
         case .ongoing:
+            // An owner that kept the transaction has another identity than its records.
+            if metadata.nextProducer != .none { throw undecided(transactionalId) }
             if partitions.isSubset(of: metadata.partitions) { return nil }
+            if metadata.isPrepared { throw undecided(transactionalId) }
             var next = metadata
             next.partitions.formUnion(partitions)
             next.previousProducerId = metadata.producer.id
             next.lastUpdateMs = now
             next.clientVersion = clientVersion
             return record(for: transactionalId, from: metadata, to: next)
-        case .empty, .completeCommit, .completeAbort, .dead, .prepareEpochFence:
+        case .empty, .completeCommit, .completeAbort:
             var next = metadata
             next.state = .ongoing
             next.partitions = partitions
@@ -115,13 +127,43 @@ extension TransactionCoordinator {
         in transactionalId: String,
         producer: ProducerIdentity
     ) throws(CoordinatorError) {
+        try validate(transactionalId)
         let metadata = try ownedTransaction(transactionalId, producer)
-        if metadata.state.pendingResult != nil { throw unfinished(transactionalId) }
+        if metadata.state.pendingResult != nil || metadata.state == .prepareEpochFence {
+            throw unfinished(transactionalId)
+        }
+        if metadata.isPrepared || metadata.nextProducer != .none { throw undecided(transactionalId) }
         guard metadata.state == .ongoing, metadata.partitions.contains(partition) else {
             throw CoordinatorError(
                 .transactionAbortable,
                 "\(partition) is not in the transaction of \(transactionalId) (\(producer)); abort it and begin anew"
             )
+        }
+    }
+
+    /// Prepares the owner's transaction for a two-phase commit: from this record on it has no timeout, and a start of the
+    /// broker keeps it. All of its records must be durable before this one is appended, and this one before the answer.
+    /// Nil if nothing has to be written: it was prepared before, or has no partitions, and so nothing to keep.
+    package func prepareTransaction(
+        _ transactionalId: String,
+        producer: ProducerIdentity,
+        now: Int64
+    ) throws(CoordinatorError) -> TransactionRecord? {
+        try validate(transactionalId)
+        let metadata = try ownedTransaction(transactionalId, producer)
+        switch metadata.state {
+        case .prepareCommit, .prepareAbort, .dead, .prepareEpochFence:
+            throw unfinished(transactionalId)
+        case .empty, .completeCommit, .completeAbort:
+            return nil
+        case .ongoing:
+            if metadata.nextProducer != .none { throw undecided(transactionalId) }
+            if metadata.isPrepared { return nil }
+            var next = metadata
+            next.isPrepared = true
+            next.previousProducerId = metadata.producer.id
+            next.lastUpdateMs = now
+            return record(for: transactionalId, from: metadata, to: next)
         }
     }
 
@@ -158,18 +200,23 @@ extension TransactionCoordinator {
                 return .alreadyEnded(metadata.producer)
             }
             guard result == .abort else { throw contradicts(transactionalId, state, result) }
-        case .empty, .dead, .prepareEpochFence:
+        case .empty:
             guard result == .abort, clientVersion.raisesEpoch else { throw contradicts(transactionalId, state, result) }
+        case .dead, .prepareEpochFence:
+            throw unfinished(transactionalId)
         }
-        let replacement = try replacement(of: metadata, clientVersion: clientVersion, producerIds: &producerIds)
-        return .prepared(
-            prepare(
+        return .decided(
+            decide(
                 result,
                 of: transactionalId,
                 metadata,
                 clientVersion: clientVersion,
                 isFencing: false,
-                replacement: replacement,
+                nextProducer: try nextProducer(
+                    after: metadata,
+                    clientVersion: clientVersion,
+                    producerIds: &producerIds
+                ),
                 now: now
             )
         )
@@ -186,7 +233,7 @@ extension TransactionCoordinator {
         else { return nil }
         var next = metadata
         next.state = result == .commit ? .completeCommit : .completeAbort
-        next.previousProducerId = metadata.producer.id
+        if next.previousProducerId < 0 { next.previousProducerId = metadata.producer.id }
         next.partitions = []
         next.lastUpdateMs = now
         if metadata.nextProducer != .none {

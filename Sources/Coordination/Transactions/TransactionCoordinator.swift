@@ -62,25 +62,26 @@ package struct TransactionCoordinator: Hashable, Sendable {
     }
 
     /// Decides a transaction. `isFencing` raises the epoch once more than its end does, so that the identity that began
-    /// it is not even taken for a retry. `replacement` is the owner's identity afterwards if its epochs are used up.
-    func prepare(
+    /// it is not even taken for a retry. `nextProducer` is the owner's identity afterwards, if not the markers'.
+    func decide(
         _ result: TransactionResult,
         of transactionalId: String,
         _ metadata: TransactionMetadata,
         clientVersion: TransactionVersion,
         isFencing: Bool,
-        replacement: ProducerIdentity,
+        nextProducer: ProducerIdentity,
         now: Int64
-    ) -> PreparedTransaction {
+    ) -> DecidedTransaction {
         precondition(!isFencing || clientVersion.raisesEpoch, "fencing raises the epoch")
         precondition(!isFencing || result == .abort, "an owner is fenced to abort its transaction")
 
         var next = metadata
         next.state = result == .commit ? .prepareCommit : .prepareAbort
-        next.previousProducerId = metadata.producer.id
-        next.nextProducer = replacement
+        next.previousProducerId = metadata.owner.id
+        next.nextProducer = nextProducer
         next.lastUpdateMs = now
         next.clientVersion = clientVersion
+        next.isPrepared = false
         // An abort of a transaction that never reached the coordinator has to begin at some time.
         if metadata.state != .ongoing { next.startMs = now }
         if clientVersion.raisesEpoch {
@@ -88,26 +89,52 @@ package struct TransactionCoordinator: Hashable, Sendable {
         }
         let previousState = isFencing ? TransactionState.prepareEpochFence : metadata.state
         precondition(next.state.canFollow(previousState), "\(previousState.name) cannot become \(next.state.name)")
-        return PreparedTransaction(
+        return DecidedTransaction(
             record: TransactionRecord(transactionalId: transactionalId, metadata: next),
             markers: markers(of: transactionalId, next, result),
-            nextProducer: next.nextProducer == .none ? next.producer : next.nextProducer
+            nextProducer: next.owner
         )
     }
 
-    /// A new identity if ending the transaction uses up the last epoch of the current one; `none` otherwise.
-    func replacement(
-        of metadata: TransactionMetadata,
+    /// Aborts a transaction and fences its owner, who is not told the identity that replaces its own.
+    func fence(_ transactionalId: String, _ metadata: TransactionMetadata, now: Int64) -> DecidedTransaction {
+        var nextProducer = metadata.nextProducer
+        if nextProducer != .none { nextProducer.epoch = raised(nextProducer.epoch, times: 2) }
+        return decide(
+            .abort,
+            of: transactionalId,
+            metadata,
+            clientVersion: .two,
+            isFencing: true,
+            nextProducer: nextProducer,
+            now: now
+        )
+    }
+
+    /// The owner's identity after its transaction, if the markers do not carry it: where its epochs are used up, and
+    /// where it took over a transaction that another identity began.
+    func nextProducer(
+        after metadata: TransactionMetadata,
         clientVersion: TransactionVersion,
         producerIds: inout ProducerIdBlock
     ) throws(CoordinatorError) -> ProducerIdentity {
-        guard clientVersion.raisesEpoch, metadata.isEpochExhausted else { return .none }
-        return ProducerIdentity(id: try producerIds.takeOrThrow(), epoch: 0)
+        guard clientVersion.raisesEpoch else { return metadata.nextProducer }
+        if metadata.isEpochExhausted { return ProducerIdentity(id: try producerIds.takeOrThrow(), epoch: 0) }
+        return metadata.nextProducer == .none ? .none : try successor(of: metadata, producerIds: &producerIds)
+    }
+
+    /// The identity that follows the owner's.
+    func successor(
+        of metadata: TransactionMetadata,
+        producerIds: inout ProducerIdBlock
+    ) throws(CoordinatorError) -> ProducerIdentity {
+        if metadata.isEpochExhausted { return ProducerIdentity(id: try producerIds.takeOrThrow(), epoch: 0) }
+        return ProducerIdentity(id: metadata.owner.id, epoch: metadata.owner.epoch + 1)
     }
 
     /// The highest epoch fences all owners, and is not raised further.
     private func raised(_ epoch: Int16, times: Int16) -> Int16 {
-        epoch > Int16.max - times ? Int16.max : epoch + times
+        epoch.addingClamped(times)
     }
 
     func markers(

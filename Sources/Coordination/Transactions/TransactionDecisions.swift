@@ -52,6 +52,7 @@ package struct TransactionDecisions: Sendable {
 
     /// The identity of the data, which a decision's markers exceed by one epoch under version 2, and by two if the owner
     /// was fenced. The record before the decision tells it; if compaction has removed that one, the version does.
+    /// An owner that kept the transaction of another changes nothing: the markers' epoch follows that of the data.
     private func dataIdentity(of transactionalId: String, _ metadata: TransactionMetadata) -> ProducerIdentity {
         let markers = metadata.producer
         let raisedBy: Int16 = metadata.clientVersion.raisesEpoch && markers.epoch > 0 ? 1 : 0

@@ -108,6 +108,9 @@ package final class SimulatedFileSystem: FileSystem {
                 switch state.faults.verdict(on: operation, path) {
                 case .allowed:
                     break
+                case .refused(.crashed):
+                    // Nothing reaches a machine that has stopped, whatever the program goes on to try.
+                    throw Refusal(.crashed)
                 case .refused(let reason):
                     whenRefused(&state, false)
                     throw Refusal(reason)
