@@ -220,6 +220,8 @@ final class EmbeddedConsumer: ConsumerConnection, @unchecked Sendable {
                     + "past the damage"
             )
         }
+        // Beyond the last batch there may be a gap that compaction has left.
+        records.nextOffset = max(records.nextOffset, result.nextOffset)
         return records
     }
 
