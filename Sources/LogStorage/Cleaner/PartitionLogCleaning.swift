@@ -204,11 +204,14 @@ extension PartitionLog {
             swap.abandon()
             throw .failed(.file(error))
         }
-        var isReplaced = false
+        var progress = SwapProgress.undecided
         defer {
-            if !isReplaced {
+            switch progress {
+            case .undecided:
                 cleaned.files.close()
                 swap.abandon()
+            case .decided: cleaned.files.close()
+            case .installed: break
             }
         }
         let sizeBefore = group.reduce(0) { $0 + $1.size }
@@ -247,6 +250,8 @@ extension PartitionLog {
         } catch {
             throw .failed(.file(error))
         }
+        // From here on they have this name, or will be looked for under it in vain, which costs a longer look.
+        cleaned.files.setSuffix(.swap)
         let segment = SealedSegment(
             files: cleaned.files,
             size: cleaned.size,
@@ -254,20 +259,31 @@ extension PartitionLog {
             aborted: aborted,
             lastWriteMs: group.map(\.lastWriteMs).max() ?? first.lastWriteMs
         )
-        isReplaced = try replace(group, by: segment, swap, plan)
-        guard isReplaced else { throw .replaced }
+        try replace(group, by: segment, swap, plan, &progress)
         report.bytesAfter += segment.size
     }
 
-    /// Puts a new segment in the place of a group; false if the log has changed there meanwhile.
+    /// How far the replacement of a group has come, which decides what is done with the new files if it fails.
+    private enum SwapProgress {
+        /// They can be removed.
+        case undecided
+        /// They stay, for the log to be opened with.
+        case decided
+        /// The log uses them.
+        case installed
+    }
+
+    /// Puts a new segment in the place of a group, unless the log has changed there meanwhile.
     private func replace(
         _ group: [CleaningPlan.Segment],
         by segment: SealedSegment,
         _ swap: SegmentSwap,
-        _ plan: CleaningPlan
-    ) throws(CleaningInterruption) -> Bool {
+        _ plan: CleaningPlan,
+        _ progress: inout SwapProgress
+    ) throws(CleaningInterruption) {
+        let isDone: Bool
         do throws(LogError) {
-            return try flushing.withLock { (_) throws(LogError) -> Bool in
+            isDone = try flushing.withLock { (_) throws(LogError) -> Bool in
                 let isThere = try state.withLock { (state) throws(LogError) in
                     try checkWritable(state)
                     // What was cut off may be what something older was to be removed for.
@@ -276,11 +292,11 @@ extension PartitionLog {
                 guard isThere else { return false }
                 do throws(FileError) {
                     try swap.decide()
+                    progress = .decided
+                    try swap.makeDecisionDurable()
                 } catch {
                     throw stopWrites(after: error)
                 }
-                segment.files.setSuffix(.swap)
-                pendingSwap.withLock { $0 = swap }
                 // Nobody else takes segments away without `flushing`, so they are still there.
                 let old = state.withLock { state -> [SegmentFiles] in
                     guard let range = state.range(of: group) else { return [] }
@@ -291,6 +307,8 @@ extension PartitionLog {
                     return old
                 }
                 precondition(!old.isEmpty, "segments go under the lock that is held")
+                progress = .installed
+                pendingSwap.withLock { $0 = swap }
                 for files in old { files.close() }
                 try completePendingSwap()
                 return true
@@ -298,6 +316,7 @@ extension PartitionLog {
         } catch {
             throw .failed(error)
         }
+        guard isDone else { throw .replaced }
     }
 
     /// Gives the files of a replacement their final names. `flushing` is held. A failure leaves it to the next call; the

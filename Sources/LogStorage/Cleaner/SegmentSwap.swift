@@ -25,11 +25,16 @@ struct SegmentSwap: Sendable {
         directory.appending(kind.fileName(baseOffset) + suffix.rawValue)
     }
 
-    /// Step 2. If this fails before the log is renamed, nothing has happened, and `abandon` tidies up.
+    /// Step 2, up to the decision. If this fails, nothing has happened, and `abandon` tidies up.
     func decide() throws(FileError) {
         for kind in Self.indexes { try fileSystem.rename(path(kind, .cleaned), to: path(kind, .swap)) }
         try fileSystem.synchronizeDirectory(directory)
         try fileSystem.rename(path(.log, .cleaned), to: path(.log, .swap))
+    }
+
+    /// Step 2, the rest: makes the decision one that power loss does not undo. Nothing of the old may go before. If this
+    /// fails, it is open which of the two a crash leaves.
+    func makeDecisionDurable() throws(FileError) {
         try fileSystem.synchronizeDirectory(directory)
     }
 
