@@ -228,6 +228,30 @@ struct CompactionTests {
         }
     }
 
+    @Test("recovery does not take a transaction for open whose marker was compacted away, by a snapshot from within it")
+    func snapshotWithinTransaction() throws {
+        let fixture = LogFixture.compacted(segmentBytes: 1_000)
+        let log = try fixture.open()
+        try log.append(KeyedBatch(("a", "1")).from(7, sequence: 0, transactional: true))
+        try log.roll()
+        try log.put("b", "1")
+        try log.roll()
+        try log.end(.abort, 7, epoch: 1, version: 2)
+        try log.append(KeyedBatch(("c", "1")).from(7, epoch: 1, sequence: 0))
+        for now in 0..<4 {
+            try log.compact(now: Int64(now) * 2 * day)
+            try log.put("d", "\(now)")
+        }
+        #expect(try log.headers.allSatisfy { !$0.attributes.isControl })
+        try log.close(clean: false)
+        for recoveryPoint: Int64 in 0...6 {
+            let reopened = try fixture.open(clean: false, recoveryPoint: recoveryPoint)
+            #expect(reopened.openTransactions.isEmpty, "from \(recoveryPoint)")
+            #expect(reopened.describeProducers().map(\.producer) == [ProducerIdentity(id: 7, epoch: 1)])
+            try reopened.close(clean: false)
+        }
+    }
+
     @Test("a producer that was forgotten leaves nothing behind")
     func expiredProducer() throws {
         let fixture = LogFixture.compacted()

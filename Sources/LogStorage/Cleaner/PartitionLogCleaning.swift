@@ -111,9 +111,10 @@ extension PartitionLog {
             )
             var filter = BatchFilter(rules, CleanedTransactions(plan.aborted))
             var decompressor = Decompressor()
+            var hasRemovedSnapshots = false
             let sources = plan.segments.filter { $0.baseOffset < keysEnd }
             for group in try groups(of: sources, plan) {
-                try clean(group, plan, &filter, &decompressor, &report, pace)
+                try clean(group, plan, &filter, &decompressor, &hasRemovedSnapshots, &report, pace)
             }
             report.cleanedEndOffset = keysEnd
             state.withLock { state in
@@ -182,6 +183,7 @@ extension PartitionLog {
         _ plan: CleaningPlan,
         _ filter: inout BatchFilter,
         _ decompressor: inout Decompressor,
+        _ hasRemovedSnapshots: inout Bool,
         _ report: inout CleaningReport,
         _ pace: (Int) -> Bool
     ) throws(CleaningInterruption) {
@@ -242,6 +244,10 @@ extension PartitionLog {
             report.bytesAfter += sizeBefore
             return
         }
+        if !hasRemovedSnapshots {
+            try removeSnapshots(before: plan.end)
+            hasRemovedSnapshots = true
+        }
         // Those whose marker was not looked at are as they were.
         let aborted = outcome.aborted + group.flatMap(\.aborted).filter { $0.lastOffset >= plan.end }
         let largestTimestamp: Int64
@@ -261,6 +267,22 @@ extension PartitionLog {
         )
         try replace(group, by: segment, swap, plan, &progress)
         report.bytesAfter += segment.size
+    }
+
+    /// Removes the snapshots of producers' states that were taken before `end`. One that was taken within a transaction
+    /// tells that it is open, and the marker that says otherwise may be among what goes. The next replacement makes the
+    /// removal durable before its own.
+    private func removeSnapshots(before end: Int64) throws(CleaningInterruption) {
+        do throws(FileError) {
+            for entry in try fileSystem.contents(of: directory) {
+                guard let file = SegmentFileKind.parse(entry.name), file.kind == .snapshot, file.baseOffset < end else {
+                    continue
+                }
+                try fileSystem.removeFile(directory.appending(entry.name))
+            }
+        } catch {
+            throw .failed(.file(error))
+        }
     }
 
     /// How far the replacement of a group has come, which decides what is done with the new files if it fails.
