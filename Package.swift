@@ -39,6 +39,7 @@ let package = Package(
     products: [
         .library(name: "Millrace", targets: ["Millrace"]),
         .library(name: "MillraceFoundationSerdes", targets: ["MillraceFoundationSerdes"]),
+        .executable(name: "millrace", targets: ["MillraceCommand"]),
         .library(name: "MillraceSimulationKit", targets: ["MillraceSimulationKit"]),
     ],
     dependencies: [
@@ -116,6 +117,18 @@ let package = Package(
             swiftSettings: strict
         ),
 
+        // Tools
+        .executableTarget(
+            name: "MillraceCommand",
+            dependencies: [
+                "MillracePrimitives", "MillraceRecordFormat", "MillraceCoordination", "MillraceFileIO",
+                "MillraceLogStorage", "MillraceLogEngine", "MillraceLogClient", "MillraceEmbeddedClient", arguments,
+                logging, system,
+            ],
+            path: "Sources/Command",
+            swiftSettings: strict
+        ),
+
         // Test kits
         module("SimulationKit", ["MillracePrimitives", "MillraceFileIO", system]),
 
@@ -172,6 +185,7 @@ let package = Package(
             ]
         ),
         tests("EndToEndTests", ["Millrace", "MillraceSimulationKit", "word-count"]),
+        tests("CommandTests", ["Millrace", "MillraceCommand"]),
         tests("TidyTests"),
     ],
     swiftLanguageModes: [.v6]

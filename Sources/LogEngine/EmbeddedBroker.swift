@@ -72,9 +72,39 @@ public final class EmbeddedBroker: Sendable {
         }
     }
 
+    /// Opens a data directory to look at it, as it is now and beside the application that uses it: nothing is written
+    /// there, and what is done to the broker that is returned goes nowhere. Members and transactions are shown as they
+    /// stand in the logs; nothing is timed out or ended. Blocks.
+    ///
+    /// - Throws: `BrokerError` if there is no such directory, or files went away while they were being read.
+    package static func observe(
+        _ directory: FilePath,
+        fileSystem: any FileSystem = LocalFileSystem(),
+        logger: Logger
+    ) throws(BrokerError) -> EmbeddedBroker {
+        do throws(FileError) {
+            guard try fileSystem.kind(of: directory) == .directory else {
+                throw FileError(.open, directory, .notFound)
+            }
+        } catch {
+            throw BrokerError(error)
+        }
+        return try EmbeddedBroker(
+            directory: directory,
+            fileSystem: OverlayFileSystem(over: fileSystem),
+            time: SystemTime(),
+            random: .unpredictable(),
+            logger: logger,
+            keepsHouse: false,
+            isObserver: true
+        )
+    }
+
     /// Opens a data directory in a world that is handed in. Blocks.
     ///
-    /// - Parameter keepsHouse: whether a thread looks after time-outs; otherwise `keepHouse()` has to be called.
+    /// - Parameters:
+    ///   - keepsHouse: whether a thread looks after time-outs; otherwise `keepHouse()` has to be called.
+    ///   - isObserver: whether groups and transactions are left as the logs say, because their owners may live.
     package init(
         directory: FilePath,
         configuration: BrokerConfiguration = BrokerConfiguration(),
@@ -82,7 +112,8 @@ public final class EmbeddedBroker: Sendable {
         time: any TimeSource,
         random: SeededRandom,
         logger: Logger = Logger(label: "millrace.broker"),
-        keepsHouse: Bool
+        keepsHouse: Bool,
+        isObserver: Bool = false
     ) throws(BrokerError) {
         var random = random
         var logger = logger
@@ -110,9 +141,9 @@ public final class EmbeddedBroker: Sendable {
                 configuration: configuration,
                 logger: logger
             )
-            try groups.load()
+            try groups.load(isObserver: isObserver)
             for record in topics.deletions { try Self.finishDeletion(of: record, topics, data, groups) }
-            try transactions.load()
+            try transactions.load(isObserver: isObserver)
             try Self.writeCheckpoints(topics, to: data)
         } catch {
             for topic in topics.all {

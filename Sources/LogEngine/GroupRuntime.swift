@@ -224,8 +224,8 @@ package final class GroupRuntime: Sendable {
 
     // Recovery
 
-    /// Replays `__consumer_offsets`.
-    func load() throws(BrokerError) {
+    /// Replays `__consumer_offsets`; an observer leaves the groups as they stand there.
+    func load(isObserver: Bool) throws(BrokerError) {
         for shard in shards {
             var coordinator = shard.state.withLock { $0.coordinator }
             try CoordinatorLog(partition: shard.partition).replay { (batch, records) throws(BrokerError) in
@@ -235,7 +235,7 @@ package final class GroupRuntime: Sendable {
                     throw BrokerError(error.code, "\(shard.partition.id) cannot be replayed: \(error.message)")
                 }
             }
-            let outcome = coordinator.completeLoading(now: time.milliseconds)
+            let outcome = coordinator.completeLoading(now: time.milliseconds, keepsMembers: isObserver)
             let loaded = coordinator
             let deliveries = shard.state.withLock { state in
                 state.coordinator = loaded

@@ -6,8 +6,9 @@ import MillraceRecordFormat
 import Synchronization
 
 extension TransactionRuntime {
-    /// Replays `__transaction_state`, finishes what was decided, and ends what no coordinator knows of any more.
-    func load() throws(BrokerError) {
+    /// Replays `__transaction_state`, finishes what was decided, and ends what no coordinator knows of any more. An
+    /// observer leaves all as it stands there.
+    func load(isObserver: Bool) throws(BrokerError) {
         var decisions = TransactionDecisions()
         var coordinator = state.withLock { $0.coordinator }
         for number in 0..<partitionCount {
@@ -27,6 +28,7 @@ extension TransactionRuntime {
             state.coordinator = coordinator
             state.unreserved = try idFile.read() ?? Self.firstUnusedId(known, topics)
         }
+        if isObserver { return }
         try endOrphans(known, decisions)
         try finishPending(nil, isRecovering: true)
     }

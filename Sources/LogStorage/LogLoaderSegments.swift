@@ -119,26 +119,41 @@ extension LogLoader {
         active.aborted = aborted
         active.size = try attempt { () throws(FileError) in try log.size() }
         active.index = try readIndex(files, size: active.size)
+        let walked: (end: Int64, bytesRead: Int64)
+        do throws(LogError) {
+            walked = try follow(&active)
+        } catch {
+            // The index may have led astray: it has no checksum of its own.
+            guard !active.index.offsets.isEmpty, case .corruptBatch = error else { throw error }
+            active.index = SegmentIndex()
+            noteRepair(files.path(.offsetIndex), .malformed)
+            walked = try follow(&active)
+        }
+        active.firstTimestamp = try firstTimestamp(log, size: active.size)
+        report.bytesRead += walked.bytesRead
+        return (active, walked.end)
+    }
+
+    /// Reads the batches from the index's last entry on, and adds them to it.
+    private func follow(_ active: inout ActiveSegment) throws(LogError) -> (end: Int64, bytesRead: Int64) {
         let interval = configuration.indexIntervalBytes
-        let lastEntry = active.index.offsets.last
+        let base = active.baseOffset
         var index = active.index
-        var isFirst = lastEntry != nil
+        var isIndexed = !index.offsets.isEmpty
         let walked = try Self.walk(
-            files,
+            active.files,
             size: active.size,
-            position: Int64(lastEntry?.position ?? 0)
+            position: Int64(index.offsets.last?.position ?? 0)
         ) { batch, position in
-            if isFirst {
+            if isIndexed {
                 index.resume(at: batch.header, base: base)
             } else {
                 index.add(batch.header, position: position, base: base, interval: interval)
             }
-            isFirst = false
+            isIndexed = false
         }
         active.index = index
-        active.firstTimestamp = try firstTimestamp(log, size: active.size)
-        report.bytesRead += walked.bytesRead
-        return (active, walked.end)
+        return (walked.end, walked.bytesRead)
     }
 
     private func firstTimestamp(_ log: any File, size: Int64) throws(LogError) -> Int64? {

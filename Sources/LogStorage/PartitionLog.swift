@@ -135,16 +135,8 @@ package final class PartitionLog: Sendable {
     /// The producers known here, by id.
     package func describeProducers() -> [ProducerDescription] {
         let producers = state.withLock { $0.producers }
-        return producers.states.values.map { state in
-            ProducerDescription(
-                producer: ProducerIdentity(id: state.id, epoch: state.epoch),
-                lastSequence: state.recent.newest?.lastSequence ?? -1,
-                lastTimestamp: state.lastActivity,
-                coordinatorEpoch: state.coordinatorEpoch,
-                transactionFirstOffset: state.transactionFirstOffset
-            )
-        }
-        .sorted { $0.producer.id < $1.producer.id }
+        return producers.states.values.map { ProducerDescription($0) }
+            .sorted { $0.producer.id < $1.producer.id }
     }
 
     /// The transactions that no marker has ended, in the order in which they began.

@@ -7,6 +7,8 @@ import SystemPackage
 enum FileSystemKind: CaseIterable {
     case local
     case simulated
+    /// An overlay over the operating system's.
+    case overlay
 }
 
 /// An empty directory in a file system of either kind, which goes away with the value.
@@ -17,11 +19,11 @@ final class Workspace {
 
     init(_ kind: FileSystemKind) throws {
         switch kind {
-        case .local:
+        case .local, .overlay:
             var template = Array("/tmp/millrace-file-tests-XXXXXX".utf8CString)
             guard mkdtemp(&template) != nil else { throw Errno(rawValue: errno) }
             root = FilePath(platformString: template)
-            fileSystem = LocalFileSystem()
+            fileSystem = kind == .local ? LocalFileSystem() : OverlayFileSystem(over: LocalFileSystem())
             isTemporary = true
         case .simulated:
             root = "/workspace"
@@ -32,7 +34,7 @@ final class Workspace {
     }
 
     deinit {
-        if isTemporary { try? fileSystem.removeDirectory(root) }
+        if isTemporary { try? LocalFileSystem().removeDirectory(root) }
     }
 
     /// A path in the directory.

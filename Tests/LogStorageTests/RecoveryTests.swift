@@ -154,6 +154,21 @@ struct RecoveryTests {
         for offset: Int64 in 0..<10 { #expect(try log.records(from: offset).first?.offset == offset) }
     }
 
+    @Test("an index whose last entry is wrong is not taken for damage of the log")
+    func misleadingLastIndexEntry() throws {
+        let fixture = try closed()
+        let whole = try fixture.open()
+        let (base, end) = (try #require(whole.segmentBaseOffsets.last), whole.logEndOffset)
+        try whole.close(clean: true)
+        var wrong = ByteWriter()
+        for entry: Int32 in [0, 1] { wrong.append(entry) }
+        try fixture.disk.overwrite(fixture.file(LogFixture.logName(base, "index")), with: wrong.array)
+        let log = try fixture.open()
+        #expect(log.recovery.repairs.map(\.reason) == [.malformed])
+        #expect(log.logEndOffset == end)
+        for offset: Int64 in 0..<end { #expect(try log.records(from: offset).first?.offset == offset) }
+    }
+
     @Test("snapshots that are missing or damaged are done without", arguments: [true, false])
     func brokenSnapshots(missing: Bool) throws {
         let fixture = try closed()

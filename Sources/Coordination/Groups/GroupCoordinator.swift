@@ -66,13 +66,15 @@ package struct GroupCoordinator: Sendable {
     }
 
     /// Makes groups of what the log says, once it is replayed. Members in this process went with the last one and are
-    /// dropped; others have a new session's time to report.
-    package mutating func completeLoading(now: Int64) -> GroupOutcome {
+    /// dropped, unless an observer wants to see them; others have a new session's time to report.
+    package mutating func completeLoading(now: Int64, keepsMembers: Bool = false) -> GroupOutcome {
         var outcome = GroupOutcome()
         groups = [:]
         for (groupId, metadata) in log.groups.sorted(by: { $0.key < $1.key }) {
             var group = ClassicGroup(groupId: groupId, metadata: metadata, now: now)
-            let gone = group.members.values.filter { $0.clientHost == Self.inProcessHost }.map(\.memberId)
+            let gone = group.members.values.filter { !keepsMembers && $0.clientHost == Self.inProcessHost }.map(
+                \.memberId
+            )
             for memberId in gone { group.remove(memberId, into: &outcome) }
             if !gone.isEmpty { group.rebalance(settings: settings, now: now, into: &outcome) }
             groups[groupId] = group
