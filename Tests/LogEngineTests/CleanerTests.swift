@@ -216,6 +216,40 @@ struct CleanerTests {
         #expect(try broker.values(of: tables[1]) == ["5"])
     }
 
+    @Test("the cleaner's thread compacts while the broker works, and ends with it")
+    func thread() throws {
+        let world = EngineWorld()
+        var configuration = BrokerConfiguration()
+        configuration.cleanerInterval = .milliseconds(1)
+        configuration.cleanerBytesPerSecond = 50 << 20
+        let broker = try EmbeddedBroker(
+            directory: EngineWorld.directory,
+            configuration: configuration,
+            fileSystem: world.disk,
+            time: world.time,
+            random: SeededRandom(seed: 5),
+            keepsHouse: true
+        )
+        try broker.createTopic(
+            "table",
+            partitions: 1,
+            configuration: ["cleanup.policy": "compact", "segment.bytes": "300", "min.cleanable.dirty.ratio": "0"]
+        )
+        let table = TopicPartition("table", 0)
+        let log = try broker.partition(table).log
+        var value = 0
+        // Bounded by the test's patience alone: every append gives the thread another chance.
+        while log.cleanedEndOffset < 50, value < 100_000 {
+            try put("\(value % 3)", "\(value)", to: table, of: broker)
+            value += 1
+        }
+        #expect(log.cleanedEndOffset >= 50)
+        broker.close()
+        #expect(world.disk.openFileCount == 0)
+        let after = try world.open()
+        #expect(try Set(after.values(of: table)).isSuperset(of: (value - 3..<value).map { "\($0)" }))
+    }
+
     private func put(_ key: String, _ value: String, to id: TopicPartition, of broker: EmbeddedBroker) throws {
         let builder = RecordBatchBuilder(capacity: 1 << 10)
         Array(key.utf8).withUnsafeBytes { key in
