@@ -3,28 +3,38 @@
 INPUT ?= /usr/share/common-licenses
 DATA ?= .data/word-count
 ARGS ?=
+DIR ?=
 
-sources := Package.swift Sources Tests Examples Benchmarks/Package.swift Benchmarks/Sources
+sources := Package.swift Sources Tests Examples Benchmarks/Package.swift Benchmarks/Sources Benchmarks/Benchmarks
 swift = $(or $(shell command -v swift),$(error there is no `swift` here: install Swift 6.2 or newer, see https://www.swift.org/install))
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .SILENT:
-.PHONY: run test bench format lint clean help packages
+.PHONY: run test conformance-log bench bench-engine format lint clean help packages python
 
 run: packages ## Count words: INPUT="file or folder …" (- is standard input), DATA=folder, ARGS="more options"
 	$(swift) build -c release --product word-count </dev/null
 	exec .build/release/word-count --data "$(DATA)" $(ARGS) $(INPUT)
 
-test: packages lint ## Check everything: format, build with warnings as errors, benchmarks, all tests
+test: packages python lint ## Check everything: format, build with warnings as errors, benchmarks, all tests
 	$(swift) build --package-path Benchmarks </dev/null
 	$(swift) build --build-tests --explicit-target-dependency-import-check error </dev/null
 	$(swift) test --skip-build --disable-xctest --no-parallel </dev/null
+	scripts/prepare-python --remind
+
+conformance-log: packages ## Compare partition directories that Kafka wrote, DIR/<name>, with DIR/<name>.json beside them
+	$(if $(DIR),,$(error say where the directories are: make conformance-log DIR=path))
+	$(swift) build --product conformance-log </dev/null >&2
+	exec .build/debug/conformance-log "$(DIR)"
 
 bench: packages ## Run the benchmarks beside the floor in C: ARGS="options"
 	$(swift) build -c release --package-path Benchmarks --product millrace-bench </dev/null
 	exec Benchmarks/.build/release/millrace-bench $(ARGS)
+
+bench-engine: packages ## Time the engine's parts one by one: encode, decode, append, fetch, look-up, CRC, codecs, commit
+	$(swift) package --package-path Benchmarks --allow-writing-to-package-directory benchmark --target Engine --no-progress
 
 format: ## Format all Swift sources in place
 	$(swift) format --in-place --parallel --recursive $(sources)
@@ -36,7 +46,10 @@ clean: ## Remove what was built (data stays)
 	rm -rf .build Benchmarks/.build
 
 help: ## List these commands
-	awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 packages:
 	scripts/install-packages
+
+python:
+	scripts/prepare-python

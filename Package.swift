@@ -23,12 +23,12 @@ func module(_ folder: String, _ dependencies: [Target.Dependency] = []) -> Targe
     .target(name: "Millrace\(folder)", dependencies: dependencies, path: "Sources/\(folder)", swiftSettings: strict)
 }
 
-func tests(_ folder: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
+func tests(_ folder: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
     .testTarget(
         name: folder,
         dependencies: dependencies,
         path: "Tests/\(folder)",
-        resources: resources,
+        exclude: exclude,
         swiftSettings: strict
     )
 }
@@ -59,10 +59,34 @@ let package = Package(
             pkgConfig: "zlib",
             providers: [.apt(["zlib1g-dev"])]
         ),
+        .systemLibrary(
+            name: "CMillraceZstd",
+            path: "Sources/CZstd",
+            pkgConfig: "libzstd",
+            providers: [.apt(["libzstd-dev"])]
+        ),
+        .systemLibrary(
+            name: "CMillraceLZ4",
+            path: "Sources/CLZ4",
+            pkgConfig: "liblz4",
+            providers: [.apt(["liblz4-dev"])]
+        ),
+        .systemLibrary(
+            name: "CMillraceSnappy",
+            path: "Sources/CSnappy",
+            pkgConfig: "snappy",
+            providers: [.apt(["libsnappy-dev"])]
+        ),
 
         // Pure
         module("Primitives", ["CMillracePlatform"]),
-        module("RecordFormat", ["MillracePrimitives", "CMillracePlatform", "CMillraceZlib"]),
+        module(
+            "RecordFormat",
+            [
+                "MillracePrimitives", "CMillracePlatform", "CMillraceZlib", "CMillraceZstd", "CMillraceLZ4",
+                "CMillraceSnappy",
+            ]
+        ),
         module("Coordination", ["MillracePrimitives"]),
 
         // Storage
@@ -145,20 +169,30 @@ let package = Package(
 
         // Tests
         tests("PrimitivesTests", ["MillracePrimitives"]),
-        tests(
-            "RecordFormatTests",
-            ["MillraceRecordFormat", "MillracePrimitives"],
-            resources: [.copy("Fixtures")]
+        .target(
+            name: "KafkaFixtures",
+            path: "Tests/KafkaFixtures",
+            exclude: ["Partitions", "README.md"],
+            swiftSettings: strict
         ),
+        .executableTarget(
+            name: "conformance-log",
+            dependencies: [
+                "KafkaFixtures", "MillraceLogStorage", "MillraceRecordFormat", "MillraceFileIO",
+                "MillraceSimulationKit", "MillracePrimitives", system,
+            ],
+            path: "Tests/ConformanceLog",
+            swiftSettings: strict
+        ),
+        tests("RecordFormatTests", ["MillraceRecordFormat", "MillracePrimitives", "KafkaFixtures"]),
         tests("CoordinationTests", ["MillraceCoordination", "MillracePrimitives"]),
         tests("FileIOTests", ["MillraceFileIO", "MillraceSimulationKit", "MillracePrimitives", system]),
         tests(
             "LogStorageTests",
             [
                 "MillraceLogStorage", "MillraceRecordFormat", "MillraceFileIO", "MillraceSimulationKit",
-                "MillracePrimitives", system,
-            ],
-            resources: [.copy("Fixtures")]
+                "MillracePrimitives", "KafkaFixtures", system,
+            ]
         ),
         tests("StateStoresTests", ["MillraceStateStores", "MillracePrimitives"]),
         tests(
@@ -180,9 +214,17 @@ let package = Package(
         tests(
             "StreamsTests",
             [
-                "Millrace", "MillraceFileIO", "MillraceFoundationSerdes", "MillraceLogEngine", "MillracePrimitives",
-                "MillraceSimulationKit", lifecycle, logging, system,
+                "Millrace", "MillraceFileIO", "MillraceFoundationSerdes", "MillraceLogEngine", "MillraceLogStorage",
+                "MillracePrimitives", "MillraceSimulationKit", lifecycle, logging, system,
             ]
+        ),
+        tests(
+            "CompatibilityTests",
+            [
+                "KafkaFixtures", "conformance-log", "MillraceLogStorage", "MillraceRecordFormat", "MillraceFileIO",
+                "MillraceSimulationKit", "MillracePrimitives", system,
+            ],
+            exclude: ["read_partition.py", "requirements.txt"]
         ),
         tests("EndToEndTests", ["Millrace", "MillraceSimulationKit", "word-count"]),
         tests("CommandTests", ["Millrace", "MillraceCommand"]),

@@ -50,24 +50,8 @@ extension PartitionLog {
         _ request: AppendRequest,
         _ configuration: borrowing LogConfiguration
     ) throws(LogError) -> RecordBatchHeader {
-        let header: RecordBatchHeader
-        do throws(RecordFormatError) {
-            header = try RecordBatchHeader(reading: bytes)
-        } catch {
-            throw .invalidBatch(partition, error)
-        }
-        let size = header.sizeInBytes
-        guard size <= bytes.count else {
-            throw .invalidBatch(partition, .truncated(needed: size, available: bytes.count))
-        }
-        guard size <= configuration.maxMessageBytes else {
-            throw .recordTooLarge(
-                partition,
-                sizeInBytes: size,
-                limit: configuration.maxMessageBytes,
-                setting: "max.message.bytes"
-            )
-        }
+        let header = try readHeader(bytes)
+        try checkSize(header, configuration.maxMessageBytes)
         guard !header.attributes.isControl else { throw .invalidRecord(partition, .controlBatch) }
         guard header.recordCount > 0 else { throw .invalidRecord(partition, .empty) }
         guard Int64(header.recordCount) == Int64(header.lastOffsetDelta) + 1 else {
@@ -83,6 +67,29 @@ extension PartitionLog {
             throw .invalidRecord(partition, .producerFields)
         }
         return header
+    }
+
+    /// Reads the header of a batch that is whole.
+    func readHeader(_ bytes: UnsafeRawBufferPointer) throws(LogError) -> RecordBatchHeader {
+        let header: RecordBatchHeader
+        do throws(RecordFormatError) {
+            header = try RecordBatchHeader(reading: bytes)
+        } catch {
+            throw .invalidBatch(partition, error)
+        }
+        let size = header.sizeInBytes
+        guard size <= bytes.count else {
+            throw .invalidBatch(partition, .truncated(needed: size, available: bytes.count))
+        }
+        return header
+    }
+
+    /// Fails if a batch is larger than `max.message.bytes`.
+    func checkSize(_ header: RecordBatchHeader, _ limit: Int) throws(LogError) {
+        let size = header.sizeInBytes
+        guard size <= limit else {
+            throw .recordTooLarge(partition, sizeInBytes: size, limit: limit, setting: "max.message.bytes")
+        }
     }
 }
 

@@ -20,6 +20,12 @@ package struct LogConfiguration: Hashable, Sendable {
     package var timestampAfterMaxMs: Int64 = 3_600_000
     /// `compression.type`: nil stands for `producer`, batches stay as they come.
     package var compressionType: CompressionCodec?
+    /// `compression.gzip.level`: used if `compressionType` is gzip; -1 for the codec's default.
+    package var gzipLevel = -1
+    /// `compression.lz4.level`: used if `compressionType` is lz4.
+    package var lz4Level = 9
+    /// `compression.zstd.level`: used if `compressionType` is zstd.
+    package var zstdLevel = 3
     /// `cleanup.policy`: what happens to old records.
     package var cleanupPolicy = CleanupPolicy.delete
     /// `retention.ms`: how long records are kept under the policy `delete`; -1 for ever.
@@ -56,6 +62,18 @@ package struct LogConfiguration: Hashable, Sendable {
         package static let delete = CleanupPolicy(rawValue: 1)
         /// Records go that a later record with the same key replaces.
         package static let compact = CleanupPolicy(rawValue: 2)
+    }
+
+    /// How batches are stored; nil if they stay as they come.
+    var targetCompression: Compression? {
+        switch compressionType {
+        case nil: nil
+        case .some(.none): Compression.none
+        case .gzip: .gzip(level: gzipLevel < 0 ? nil : gzipLevel)
+        case .snappy: .snappy
+        case .lz4: .lz4(level: lz4Level)
+        case .zstd: .zstd(level: zstdLevel)
+        }
     }
 
     /// How many entries the offset index of one segment may have.

@@ -71,12 +71,25 @@ private struct Setting: Sendable {
                 ("delete,compact", [.compact, .delete]),
             ]
         ),
+        Setting(
+            key: "compression.gzip.level",
+            get: { String($0.gzipLevel) },
+            set: { configuration, text in
+                guard let value = Int(text), (1...9).contains(value) || value == -1 else {
+                    return "a whole number from 1 to 9, or -1 for the default"
+                }
+                configuration.gzipLevel = value
+                return nil
+            }
+        ),
+        integer("compression.lz4.level", \.lz4Level, 1...17),
         choice(
             "compression.type",
             \.compressionType,
             [("producer", nil), ("uncompressed", CompressionCodec.none)]
                 + CompressionCodec.allCases.filter { $0 != .none }.map { ($0.description, $0) }
         ),
+        integer("compression.zstd.level", \.zstdLevel, -131_072...22),
         integer("delete.retention.ms", \.deleteRetentionMs, 0...Int64.max),
         integer("file.delete.delay.ms", \.fileDeleteDelayMs, 0...Int64.max),
         interval("flush.messages", \.flushMessages, atLeast: 1),

@@ -11,7 +11,7 @@ extension PartitionLog {
     ///
     /// - Parameters:
     ///   - batches: the batches one after the other; offsets and leader epoch, and with `LogAppendTime` timestamps, are
-    ///     written into them.
+    ///     written into them, unless the topic has a codec of its own and other bytes are stored.
     ///   - unknownProducer: what to do with an idempotent producer that is not known here (LE-24).
     package func append(
         _ batches: UnsafeMutableRawBufferPointer,
@@ -19,7 +19,7 @@ extension PartitionLog {
         leaderEpoch: Int32,
         unknownProducer: UnknownProducerPolicy = .anySequence
     ) throws(LogError) -> AppendResult {
-        let request = AppendRequest(
+        var request = AppendRequest(
             batches: batches,
             origin: origin,
             leaderEpoch: leaderEpoch,
@@ -27,6 +27,14 @@ extension PartitionLog {
             now: time.milliseconds
         )
         if origin == .client { try validate(request) }
+        guard let compression = try recompression(of: request) else { return try append(request) }
+        var recompressed = ByteWriter(capacity: batches.count)
+        try recompress(request, with: compression, into: &recompressed)
+        request.batches = UnsafeMutableRawBufferPointer(mutating: recompressed.bytes)
+        return try withExtendedLifetime(recompressed) { () throws(LogError) in try append(request) }
+    }
+
+    private func append(_ request: AppendRequest) throws(LogError) -> AppendResult {
         while true {
             let outcome = try state.withLock { (state) throws(LogError) -> AppendOutcome in
                 try self.append(request, to: &state)

@@ -11,6 +11,9 @@ public struct ByteWriter: ~Copyable {
     /// The number of bytes written.
     @inlinable public var count: Int { used }
 
+    /// How many bytes can be appended before memory is taken again.
+    @inlinable public var spareCapacity: Int { capacity - used }
+
     /// Makes a writer with room for `capacity` bytes; it grows when it must.
     public init(capacity: Int = 256) {
         self.capacity = max(capacity, 16)

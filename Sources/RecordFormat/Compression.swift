@@ -1,39 +1,10 @@
 import MillracePrimitives
 
-/// Decompresses record batches into memory that is reused, up to a limit.
-public struct Decompressor: ~Copyable {
-    /// The most that one batch may decompress to, in bytes.
-    public let limit: Int
-    private var output: ByteWriter
-
-    /// Makes a decompressor; it takes memory when it is first used.
-    public init(limit: Int = 128 << 20) {
-        self.limit = max(limit, 0)
-        output = ByteWriter(capacity: 16)
-    }
-
-    /// What the last call to `decompress` gave; valid until the next call.
-    public var bytes: UnsafeRawBufferPointer { output.bytes }
-
-    /// Decompresses a batch's records.
-    public mutating func decompress(
-        _ input: UnsafeRawBufferPointer,
-        _ codec: CompressionCodec
-    ) throws(RecordFormatError) {
-        output.removeAll()
-        switch codec {
-        case .none: output.append(input)
-        case .gzip: try Gzip.decompress(input, into: &output, limit: limit)
-        case .snappy, .lz4, .zstd: throw .unsupportedCodec(codec.rawValue)
-        }
-    }
-}
-
-/// How a producer compresses its batches.
+/// How a producer compresses its batches, or a broker those of a topic.
 public struct Compression: Hashable, Sendable {
     /// The codec.
     public var codec: CompressionCodec
-    /// The codec's level, where it has levels; nil for the codec's default.
+    /// The codec's level, where it has levels; nil for the codec's default. A level out of range is the nearest one.
     public var level: Int?
 
     /// Makes a setting.
@@ -44,18 +15,24 @@ public struct Compression: Hashable, Sendable {
 
     /// Batches go out as they are.
     public static let none = Compression(.none)
-    /// gzip, at level 1 to 9; zlib's default is 6.
+    /// gzip, at level 1 to 9; zlib's default is 6. Kafka: `compression.gzip.level`.
     public static func gzip(level: Int? = nil) -> Compression { Compression(.gzip, level: level) }
+    /// Snappy, which has no levels.
+    public static let snappy = Compression(.snappy)
+    /// LZ4, at level 1 to 17; as in Kafka, the default, 9, is the fast compressor, and every other level from 3 on one
+    /// that takes more time for smaller batches. Kafka: `compression.lz4.level`.
+    public static func lz4(level: Int? = nil) -> Compression { Compression(.lz4, level: level) }
+    /// Zstandard, at level -131072 to 22; the default is 3. Kafka: `compression.zstd.level`.
+    public static func zstd(level: Int? = nil) -> Compression { Compression(.zstd, level: level) }
 
-    /// Appends the compressed form of `input` to `output`.
+    /// Appends the compressed form of `input` to `output`, which is left as it was if that fails.
     package func compress(
         _ input: UnsafeRawBufferPointer,
         into output: inout ByteWriter
     ) throws(RecordFormatError) {
-        switch codec {
-        case .none: output.append(input)
-        case .gzip: try Gzip.compress(input, into: &output, level: level)
-        case .snappy, .lz4, .zstd: throw .unsupportedCodec(codec.rawValue)
+        guard codec != .none else { return output.append(input) }
+        try Compressor.withShared { (compressor) throws(RecordFormatError) in
+            try compressor.compress(input, self, into: &output)
         }
     }
 }

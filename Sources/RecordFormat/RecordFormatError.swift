@@ -14,9 +14,9 @@ public enum RecordFormatError: Error, Hashable, Sendable, CustomStringConvertibl
     case invalidHeader(String)
     /// A record contradicts the format; `index` counts from 0 within its batch.
     case invalidRecord(index: Int, reason: RecordDefect)
-    /// The compression codec's number is unknown, or the codec is not built in.
+    /// No compression codec has this number.
     case unsupportedCodec(UInt8)
-    /// The compressed block cannot be read.
+    /// The compressed block cannot be read, or its codec's library failed to write one.
     case invalidCompression(codec: CompressionCodec, reason: String)
     /// The block would decompress to more than the limit, in bytes.
     case decompressedTooLarge(limit: Int)
@@ -41,9 +41,9 @@ public enum RecordFormatError: Error, Hashable, Sendable, CustomStringConvertibl
         case .invalidRecord(let index, let reason):
             "record \(index) of the batch is invalid: \(reason)"
         case .unsupportedCodec(let number):
-            "compression codec \(number) is not supported"
+            "compression codec \(number) is unknown: it is newer than this program, or the batch is damaged"
         case .invalidCompression(let codec, let reason):
-            "the batch's \(codec) block cannot be decompressed: \(reason)"
+            "\(codec) failed on the batch: \(reason)"
         case .decompressedTooLarge(let limit):
             "the batch would decompress to more than \(limit) bytes"
         case .batchTooLarge(let size, let limit):

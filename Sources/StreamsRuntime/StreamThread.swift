@@ -67,11 +67,13 @@ final class StreamThread: RebalanceListener {
         producerSettings.transactionalId = configuration.guarantee == .exactlyOnce ? name : nil
         producerSettings.transactionTimeout = configuration.transactionTimeout
         producerSettings.batchSize = configuration.batchSize
+        producerSettings.compression = configuration.compression
         let producer = try environment.backend.connectProducer(producerSettings)
         collector = RecordCollector(
             producer: producer,
             guarantee: configuration.guarantee,
-            batchSize: configuration.batchSize
+            batchSize: configuration.batchSize,
+            compression: configuration.compression
         )
         do {
             if configuration.guarantee == .exactlyOnce { try producer.initTransactions() }

@@ -1,4 +1,5 @@
 import MillraceLogClient
+import MillraceRecordFormat
 
 /// What a streams application promises about each input record.
 public enum ProcessingGuarantee: String, Hashable, Sendable, CaseIterable {
@@ -53,6 +54,8 @@ public struct StreamsConfiguration: Sendable {
     public var sessionTimeout = Duration.seconds(45)
     /// The size of output batches in bytes. Kafka: `batch.size`.
     public var batchSize = 64 << 10
+    /// The compression of output batches, changelogs included. Kafka: `compression.type` of the producer.
+    public var compression = Compression.none
     /// What happens to a record that cannot be decoded. Kafka: `deserialization.exception.handler`.
     public var onUndecodableRecord = UndecodableRecordPolicy.fail
     /// What happens when an operator throws. Kafka: the uncaught exception handler.

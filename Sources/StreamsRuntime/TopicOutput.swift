@@ -14,17 +14,25 @@ public final class TopicOutput {
     private let partitions: [TopicPartition]
     private let producer: any ProducerConnection
     private let batchSize: Int
+    private let compression: Compression
     /// The open batch of each partition, made when it is first needed. Held by hand: the record loop would otherwise
     /// count a reference up and down for every record.
     private let open: UnsafeMutablePointer<Unmanaged<RecordBatchBuilder>?>
     /// The partition that records without a key go to until their batch is sent.
     private var stickyPartition: Int32 = 0
 
-    init(topic: String, partitionCount: Int32, producer: any ProducerConnection, batchSize: Int) {
+    init(
+        topic: String,
+        partitionCount: Int32,
+        producer: any ProducerConnection,
+        batchSize: Int,
+        compression: Compression = .none
+    ) {
         self.topic = topic
         self.partitionCount = partitionCount
         self.producer = producer
         self.batchSize = batchSize
+        self.compression = compression
         partitions = (0..<partitionCount).map { TopicPartition(topic, $0) }
         open = .allocate(capacity: Int(partitionCount))
         open.initialize(repeating: nil, count: Int(partitionCount))
@@ -82,7 +90,7 @@ public final class TopicOutput {
     }
 
     private func makeBatch(for partition: Int32) -> Unmanaged<RecordBatchBuilder> {
-        let made = Unmanaged.passRetained(RecordBatchBuilder(capacity: batchSize))
+        let made = Unmanaged.passRetained(RecordBatchBuilder(capacity: batchSize, compression: compression))
         open[Int(partition)] = made
         return made
     }
@@ -129,13 +137,20 @@ final class RecordCollector: OutputProvider {
     let producer: any ProducerConnection
     private let guarantee: ProcessingGuarantee
     private let batchSize: Int
+    private let compression: Compression
     private var outputs: [String: TopicOutput] = [:]
     private var isInTransaction = false
 
-    init(producer: any ProducerConnection, guarantee: ProcessingGuarantee, batchSize: Int) {
+    init(
+        producer: any ProducerConnection,
+        guarantee: ProcessingGuarantee,
+        batchSize: Int,
+        compression: Compression
+    ) {
         self.producer = producer
         self.guarantee = guarantee
         self.batchSize = batchSize
+        self.compression = compression
     }
 
     func output(to topic: String) throws(ClientError) -> TopicOutput {
@@ -144,7 +159,8 @@ final class RecordCollector: OutputProvider {
             topic: topic,
             partitionCount: try producer.partitionCount(of: topic),
             producer: producer,
-            batchSize: batchSize
+            batchSize: batchSize,
+            compression: compression
         )
         outputs[topic] = output
         return output

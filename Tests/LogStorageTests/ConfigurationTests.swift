@@ -27,7 +27,8 @@ struct ConfigurationTests {
             ("cleanup.policy", "delete"), ("compression.type", "producer"), ("max.message.bytes", "1048588"),
             ("flush.messages", "9223372036854775807"), ("message.timestamp.type", "CreateTime"),
             ("min.cleanable.dirty.ratio", "0.5"), ("preallocate", "false"),
-            ("message.timestamp.after.max.ms", "3600000"),
+            ("message.timestamp.after.max.ms", "3600000"), ("compression.gzip.level", "-1"),
+            ("compression.lz4.level", "9"), ("compression.zstd.level", "3"),
         ]
     )
     func defaults(key: String, value: String) {
@@ -40,6 +41,8 @@ struct ConfigurationTests {
             ("segment.bytes", "1000"), ("cleanup.policy", "compact,delete"), ("compression.type", "zstd"),
             ("compression.type", "uncompressed"), ("retention.ms", "-1"), ("flush.ms", "1000"), ("preallocate", "true"),
             ("message.timestamp.type", "LogAppendTime"), ("min.cleanable.dirty.ratio", "0.25"),
+            ("compression.gzip.level", "1"), ("compression.gzip.level", "9"), ("compression.lz4.level", "17"),
+            ("compression.zstd.level", "-131072"), ("compression.zstd.level", "22"),
         ]
     )
     func valid(key: String, value: String) throws {
@@ -56,7 +59,9 @@ struct ConfigurationTests {
             ("cleanup.policy", "keep"),
             ("compression.type", "none"), ("retention.ms", "-2"), ("min.cleanable.dirty.ratio", "1.5"),
             ("preallocate", "1"),
-            ("flush.messages", "0"), ("segment.ms", ""),
+            ("flush.messages", "0"), ("segment.ms", ""), ("compression.gzip.level", "0"),
+            ("compression.gzip.level", "10"), ("compression.lz4.level", "0"), ("compression.lz4.level", "18"),
+            ("compression.zstd.level", "23"), ("compression.zstd.level", "-131073"),
         ]
     )
     func invalid(key: String, value: String) throws {

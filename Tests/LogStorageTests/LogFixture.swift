@@ -57,6 +57,9 @@ struct TestBatch {
     var isTransactional = false
     var timestamp: Int64 = 1_700_000_000_000
     var key: String?
+    var compression = Compression.none
+    /// How much later each record is than the one before.
+    var timestampStep: Int64 = 0
 
     init(_ values: String...) { self.values = values }
 
@@ -82,15 +85,29 @@ struct TestBatch {
         return copy
     }
 
+    func compressed(_ compression: Compression) -> TestBatch {
+        var copy = self
+        copy.compression = compression
+        return copy
+    }
+
+    func spread(by step: Int64) -> TestBatch {
+        var copy = self
+        copy.timestampStep = step
+        return copy
+    }
+
     var bytes: [UInt8] {
         get throws {
-            let builder = RecordBatchBuilder()
+            let builder = RecordBatchBuilder(compression: compression)
+            var timestamp = timestamp
             for value in values {
                 withBytes(key) { key in
                     withBytes(value) { value in
                         _ = builder.append(key: key, value: value, timestamp: timestamp)
                     }
                 }
+                timestamp += timestampStep
             }
             let batch = try builder.seal(
                 producer: producer,

@@ -20,7 +20,9 @@ struct ReaderFuzzRun {
         return withGuardedBytes(bytes) { bytes in
             var decompressor = Decompressor(limit: limit)
             do throws(RecordFormatError) { _ = try RecordHeaders(decoding: bytes) } catch { errors += 1 }
-            do throws(RecordFormatError) { try decompressor.decompress(bytes, .gzip) } catch { errors += 1 }
+            for codec in CompressionCodec.allCases {
+                do throws(RecordFormatError) { try decompressor.decompress(bytes, codec) } catch { errors += 1 }
+            }
             var cursor = RecordCursor(
                 records: bytes,
                 recordCount: recordCount,

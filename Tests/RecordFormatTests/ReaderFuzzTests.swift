@@ -1,3 +1,4 @@
+import KafkaFixtures
 import MillracePrimitives
 import MillraceRecordFormat
 import Testing
@@ -27,15 +28,20 @@ struct ReaderFuzzTests {
             ByteLayoutTests.mixedBatch,
             appendTime,
             try RecordBatchBuilder.batch(records, producer: producer, baseSequence: .max - 2, isTransactional: true),
-            try RecordBatchBuilder.batch(records, compression: .gzip()),
             EndTransactionMarker(.commit, coordinatorEpoch: 3).batch(for: producer, timestamp: 5),
             EndTransactionMarker(.abort, coordinatorEpoch: 3).batch(for: producer, timestamp: 5),
         ]
-        let kafka = try ["codec-none-0", "codec-gzip-0", "compacted-txn-0"].flatMap { name in
-            let fixture = try KafkaFixture(name)
-            return fixture.batches.prefix(4).map { fixture.bytes(of: $0) }
+        let compressed = try [Compression.gzip(), .snappy, .lz4(), .zstd()].map {
+            try RecordBatchBuilder.batch(records, compression: $0)
         }
-        return own + kafka
+        let names = [
+            "codec-none-0", "codec-gzip-0", "codec-snappy-0", "codec-lz4-0", "codec-zstd-0", "compacted-txn-0",
+        ]
+        let kafka = try names.flatMap { name in
+            let fixture = try KafkaFixture(name)
+            return try fixture.seen.batches.prefix(2).map { try fixture.bytes(of: $0) }
+        }
+        return own + compressed + kafka
     }
 
     @Test("batches with random damage give values or typed errors", arguments: 0..<16 as Range<UInt64>)

@@ -67,7 +67,7 @@ struct RecordBatchBuilderTests {
 
     @Test("records may be appended after sealing, and the batch is sealed again")
     func sealedTwice() throws {
-        for compression in [Compression.none, .gzip()] {
+        for compression in CompressionCodec.allCases.map({ Compression($0) }) {
             let builder = RecordBatchBuilder(compression: compression)
             builder.append(TestRecord("a", "1"))
             let first = try builder.sealed()
@@ -78,19 +78,12 @@ struct RecordBatchBuilderTests {
         }
     }
 
-    @Test("a batch without records can be read", arguments: [Compression.none, .gzip()])
+    @Test("a batch without records can be read", arguments: CompressionCodec.allCases.map { Compression($0) })
     func empty(compression: Compression) throws {
         let batch = try DecodedBatch(RecordBatchBuilder.batch([], compression: compression))
         #expect(batch.records.isEmpty)
         #expect(batch.header.recordCount == 0)
         #expect(batch.header.maxTimestamp == -1)
-    }
-
-    @Test("a codec that is not built in fails with its number", arguments: [CompressionCodec.snappy, .lz4, .zstd])
-    func unsupportedCodec(codec: CompressionCodec) {
-        let builder = RecordBatchBuilder(compression: Compression(codec))
-        builder.append(TestRecord("k", "v"))
-        #expect(throws: RecordFormatError.unsupportedCodec(codec.rawValue)) { _ = try builder.seal() }
     }
 }
 

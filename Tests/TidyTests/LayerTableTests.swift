@@ -101,6 +101,7 @@ import Testing
                 ),
                 .executableTarget(name: "demo", dependencies: ["MillraceStreams"], path: "Examples/Demo"),
                 tests("StreamsTests", ["MillraceStreams"]),
+                .executableTarget(name: "helper", dependencies: ["MillraceStreams"], path: "Tests/Helper"),
             ]
         )
         """#

@@ -28,6 +28,8 @@ struct Manifest {
                 let call = Self.call(file, line: number, column: start + opening.utf8.count)
                 let quoted = call.quoted
                 guard let name = quoted.first, !name.contains("\\") else { continue }
+                // What only tests use has no row in the table.
+                if quoted.contains(where: { $0.hasPrefix("Tests/") }) { continue }
                 let path = quoted.first { $0.hasPrefix("Sources/") || $0.hasPrefix("Examples/") }
                 let own = quoted.dropFirst().filter { $0.hasPrefix("Millrace") || $0.hasPrefix("CMillrace") }
                 let named = call.identifiers.flatMap { constants[$0] ?? [] }

@@ -9,7 +9,7 @@ struct FrameworkBench {
     let records: Int64
     /// Makes the applications of this session new ones, which begin at the beginning.
     private let session: UInt64
-    private static let partitions: Int32 = 4
+    static let partitions: Int32 = 4
 
     init(directory: String, records: Int64) async throws {
         var logger = Logger(label: "bench") { StreamLogHandler.standardError(label: $0) }
@@ -24,7 +24,7 @@ struct FrameworkBench {
     }
 
     /// Removes what a run, or one that was interrupted, has written.
-    private func removeOutputs() async throws {
+    func removeOutputs() async throws {
         for topic in try await admin.topicNames() where topic == "output" || topic.hasPrefix("bench-") {
             try await admin.deleteTopic(topic)
         }
@@ -41,9 +41,14 @@ struct FrameworkBench {
             try await admin.deleteTopic("input")
         }
         try await admin.createTopic(NewTopic("input", partitions: Self.partitions))
+        try produce(to: "input", acknowledgement: .written)
+    }
+
+    /// Writes the session's records to a topic, on the calling thread.
+    func produce(to topic: String, acknowledgement: Acknowledgement) throws {
         var settings = ProducerSettings()
         settings.isIdempotent = false
-        settings.acknowledgement = .written
+        settings.acknowledgement = acknowledgement
         let connection = try broker.connectProducer(settings)
         let batches = (0..<Self.partitions).map { _ in RecordBatchBuilder() }
         var random = SeededRandom(seed: 42)
@@ -56,15 +61,16 @@ struct FrameworkBench {
                 let batch = batches[Int(partition)]
                 try value.withUnsafeBytes { value in
                     if batch.append(key: key, value: value, timestamp: number) { return }
-                    try connection.send(batch, to: TopicPartition("input", partition), onDelivery: nil)
+                    try connection.send(batch, to: TopicPartition(topic, partition), onDelivery: nil)
                     batch.reset()
                     batch.append(key: key, value: value, timestamp: number)
                 }
             }
         }
         for partition in 0..<Self.partitions where !batches[Int(partition)].isEmpty {
-            try connection.send(batches[Int(partition)], to: TopicPartition("input", partition), onDelivery: nil)
+            try connection.send(batches[Int(partition)], to: TopicPartition(topic, partition), onDelivery: nil)
         }
+        try connection.flush()
         connection.close()
     }
 

@@ -36,6 +36,41 @@ enum Resources {
         return 0
     }
 
+    /// Times a piece of work on the calling thread.
+    static func sample(records: Int64, _ work: () throws -> Void) rethrows -> Sample {
+        resetPeak()
+        let cpu = cpuSeconds
+        let clock = ContinuousClock()
+        let start = clock.now
+        try work()
+        let elapsed = (clock.now - start).components
+        return Sample(
+            seconds: Double(elapsed.seconds) + Double(elapsed.attoseconds) / 1e18,
+            cpuSeconds: cpuSeconds - cpu,
+            peakBytes: peakBytes,
+            commits: 1,
+            records: Int(records)
+        )
+    }
+
+    /// Writes a file of so many bytes, a megabyte at a time, waits until it is on the disk, and removes it.
+    static func writeFile(_ path: String, bytes: Int) throws {
+        let file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o644)
+        guard file >= 0 else { throw BenchError.cannotWrite(path) }
+        defer {
+            close(file)
+            unlink(path)
+        }
+        let piece = [UInt8](repeating: 0x5a, count: 1 << 20)
+        var left = bytes
+        while left > 0 {
+            let count = write(file, piece, min(left, piece.count))
+            guard count > 0 else { throw BenchError.cannotWrite(path) }
+            left -= count
+        }
+        guard fdatasync(file) == 0 else { throw BenchError.cannotWrite(path) }
+    }
+
     /// Waits until the disk holds all that was written, so that one measurement does not pay for the one before.
     static func writeBack() {
         sync()

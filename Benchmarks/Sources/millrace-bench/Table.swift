@@ -12,7 +12,7 @@ struct Table {
 
     var rows: [Row] = []
     /// The bytes of one record, key and value.
-    let recordBytes = 108
+    static let recordBytes = 108
 
     func text() -> String {
         let titles = [
@@ -27,7 +27,7 @@ struct Table {
             lines.append([
                 row.workload, row.promise, row.threads, grouped(Int(median.recordsPerSecond)),
                 "\(Int((spread * 100).rounded())) %",
-                grouped(Int(median.recordsPerSecond * Double(recordBytes) / 1e6)), decimal(median.cpuSeconds),
+                grouped(Int(median.recordsPerSecond * Double(Self.recordBytes) / 1e6)), decimal(median.cpuSeconds),
                 median.peakBytes > 0 ? grouped(median.peakBytes >> 20) : "-", "\(median.commits)",
                 ratio.map(decimal) ?? "-",
             ])

@@ -14,6 +14,9 @@ func measure(_ options: BenchOptions) async throws {
     let workloads = options.workload.map { [$0] } ?? Workload.allCases
     var floors: [Workload: Samples] = [:]
     var measured: [Measurement: Samples] = [:]
+    let engine = EngineBench(bench: bench, directory: options.directory)
+    let engineWorkloads = options.workload == nil ? EngineWorkload.allCases : []
+    var engineSamples: [EngineWorkload: Samples] = [:]
     let measurements = workloads.flatMap { workload in
         (options.threads.map { [$0] } ?? [1, 2]).flatMap { threads in
             (options.promise.map { [$0] } ?? Promise.allCases).map {
@@ -29,6 +32,11 @@ func measure(_ options: BenchOptions) async throws {
             Resources.writeBack()
             let sample = try floor.run(workload)
             if !isWarmUp { floors[workload, default: Samples()].all.append(sample) }
+        }
+        for workload in engineWorkloads {
+            Resources.writeBack()
+            let sample = try await engine.run(workload)
+            if !isWarmUp { engineSamples[workload, default: Samples()].all.append(sample) }
         }
         // Each round begins with another one, because what ran before leaves its traces in the page cache.
         for measurement in measurements.indices.map({ measurements[($0 + round) % measurements.count] }) {
@@ -47,6 +55,12 @@ func measure(_ options: BenchOptions) async throws {
     bench.broker.close()
 
     var table = Table()
+    for workload in engineWorkloads {
+        let samples = engineSamples[workload] ?? Samples()
+        table.rows.append(
+            Table.Row(workload: workload.rawValue, promise: "", threads: "1", samples: samples, floor: Samples())
+        )
+    }
     for workload in workloads {
         let floor = floors[workload] ?? Samples()
         table.rows.append(
