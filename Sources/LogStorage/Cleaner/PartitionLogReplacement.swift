@@ -1,6 +1,7 @@
 import MillraceFileIO
 import MillracePrimitives
 import Synchronization
+import SystemPackage
 
 // Compaction's last step: the new segment takes the old ones' place, on disk and in memory.
 extension PartitionLog {
