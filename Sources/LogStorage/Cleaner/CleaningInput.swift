@@ -108,9 +108,14 @@ extension PartitionLog {
             var first: Int64?
             // The pace ends the reading after the first piece, which is as good as the first batch.
             do throws(CleaningInterruption) {
-                try read(segment, &report, { _ in false }) { batch in
-                    if batch.header.maxTimestamp >= 0 { first = first ?? batch.header.maxTimestamp }
-                }
+                try read(
+                    segment,
+                    &report,
+                    { _ in false },
+                    { batch in
+                        if batch.header.maxTimestamp >= 0 { first = first ?? batch.header.maxTimestamp }
+                    }
+                )
             } catch {
                 if case .failed(let error) = error { throw error }
             }
