@@ -207,7 +207,8 @@ let package = Package(
             "ClientTests",
             [
                 "MillraceEmbeddedClient", "MillraceLogClient", "MillraceLogEngine", "MillraceLogStorage",
-                "MillraceRecordFormat", "MillraceFileIO", "MillraceSimulationKit", "MillracePrimitives", system,
+                "MillraceCoordination", "MillraceRecordFormat", "MillraceFileIO", "MillraceSimulationKit",
+                "MillracePrimitives", system,
             ]
         ),
         tests("TopologyTests", ["MillraceTopology", "MillracePrimitives"]),

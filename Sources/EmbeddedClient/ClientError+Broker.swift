@@ -33,8 +33,12 @@ extension ClientError {
         case .rebalanceInProgress: .rebalanceInProgress
         case .transactionAbortable: .transactionAborted
         case .unstableOffsetCommit, .coordinatorNotAvailable: .timedOut
-        case .offsetMetadataTooLarge, .inconsistentGroupProtocol, .invalidGroupId, .invalidSessionTimeout,
-            .invalidTransactionTimeout:
+        case .inconsistentGroupProtocol: .inconsistentGroup
+        case .groupMaximumSizeReached: .groupFull
+        case .groupIdNotFound: .groupNotFound
+        case .nonEmptyGroup: .groupNotEmpty
+        case .groupSubscribedToTopic: .groupSubscribedToTopic
+        case .offsetMetadataTooLarge, .invalidGroupId, .invalidSessionTimeout, .invalidTransactionTimeout:
             .invalidArgument
         default: .other
         }

@@ -5,13 +5,13 @@ import MillracePrimitives
 
 /// An administrator's connection to a broker in the same process.
 final class EmbeddedAdmin: AdminConnection {
-    private let broker: EmbeddedBroker
+    let broker: EmbeddedBroker
 
     init(broker: EmbeddedBroker) {
         self.broker = broker
     }
 
-    private func checkOpen() throws(ClientError) {
+    func checkOpen() throws(ClientError) {
         try client { () throws(BrokerError) in try broker.checkOpen() }
     }
 

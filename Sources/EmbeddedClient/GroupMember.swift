@@ -2,19 +2,21 @@ import MillraceCoordination
 import MillraceLogClient
 import MillraceLogEngine
 import MillracePrimitives
-import Synchronization
 
 /// A consumer's part in its group: joins, assigns when it leads, reports that it lives, and joins again when the group
-/// asks for it. Advanced by the consumer's polls; nothing here blocks.
+/// asks for it. Advanced by the consumer's polls, on its thread; nothing here blocks. Between polls its pulse reports.
 ///
-/// Rebalances are eager: all partitions are given back, then the new ones come.
+/// Rebalances are eager (all partitions are given back, then the new ones come), or cooperative if all of the member's
+/// strategies are: it keeps what it has while it joins, gives back what the assignment does not name any more, and joins
+/// once more, so that another member gets that (KIP-429).
 final class GroupMember {
-    /// What the consumer has to act on.
+    /// What the consumer has to act on, in this order.
     enum Event {
-        /// Another round begins: the partitions are to be given back, and positions can still be committed.
-        case revoked
-        /// The group went on without this member.
-        case lost
+        /// The partitions are to be given back, and positions can still be committed.
+        case revoked([TopicPartition])
+        /// The group went on without this member, which has lost them.
+        case lost([TopicPartition])
+        /// The partitions come to those that the consumer has.
         case assigned([TopicPartition])
     }
 
@@ -23,228 +25,285 @@ final class GroupMember {
         case joining
         case syncing
         case stable
+        /// Another instance has this one's name; nothing but the error is left.
+        case fenced(ClientError)
     }
 
-    let topics: [String]
-    private let groupId: String
+    /// The identity to commit with: the last one that the group gave. It is kept when the group goes on without this
+    /// member, so that a commit that comes late is fenced and not taken for a stranger's.
+    private(set) var membership: GroupMembership
+
     private let settings: ConsumerSettings
     private let broker: EmbeddedBroker
-    private let inbox: Inbox
+    private let inbox: GroupInbox
+    private let pulse: MembershipPulse
+    private let assignors: [PartitionAssignor]
+    private var selection: TopicSelection
     private var state = State.unjoined
-    private var memberId = ""
-    private var generation: Int32 = -1
+    private var events: [Event] = []
+    /// The id to join with; empty for a new member.
+    private var joinId = ""
+    /// The topics of the last join, sorted.
+    private var topics: [String] = []
+    /// What the group gave it and it has not given back.
+    private(set) var ownedPartitions: [TopicPartition] = []
+    /// What the group assigned last, given back or not, and in which generation.
+    private var lastAssigned: (partitions: [TopicPartition], generation: Int32) = ([], -1)
+    private var mustRejoin = false
     private var lastHeartbeat: Int64 = 0
-    private var isLeader = false
-    /// What the leader assigned from; when it changes, the group is asked to rebalance.
-    private var assignedCounts: [String: Int32] = [:]
-    private var knownTopics: Set<String> = []
+    private var leadership: GroupLeadership?
+    private var topicsVersion: UInt64 = 0
 
-    /// Where the coordinator's answers arrive, from any thread.
-    private final class Inbox: Sendable {
-        let answer = Mutex<GroupAnswer?>(nil)
-        /// The member has left: an answer that comes now must not leave a member behind that nobody is.
-        let isDeserted = Atomic<Bool>(false)
-        let wakeup: Wakeup
-
-        init(wakeup: Wakeup) {
-            self.wakeup = wakeup
-        }
-    }
-
-    init(groupId: String, topics: [String], settings: ConsumerSettings, broker: EmbeddedBroker, wakeup: Wakeup) {
-        self.groupId = groupId
-        self.topics = topics.sorted()
+    init(
+        groupId: String,
+        selection: TopicSelection,
+        settings: ConsumerSettings,
+        broker: EmbeddedBroker,
+        wakeup: Wakeup
+    ) {
+        membership = GroupMembership(groupId: groupId, groupInstanceId: settings.groupInstanceId)
+        self.selection = selection
         self.settings = settings
         self.broker = broker
-        inbox = Inbox(wakeup: wakeup)
-    }
-
-    /// The membership to commit with.
-    var membership: GroupMembership {
-        GroupMembership(
-            groupId: groupId,
-            memberId: memberId,
-            generation: generation,
-            groupInstanceId: settings.groupInstanceId
+        assignors = settings.assignmentStrategies.compactMap { PartitionAssignor(name: $0.rawValue) }
+        pulse = MembershipPulse(
+            membership: membership,
+            heartbeatInterval: settings.heartbeatInterval,
+            maximumPollInterval: settings.maximumPollInterval,
+            groups: broker.groups,
+            wakeup: wakeup,
+            now: broker.time.monotonicNanoseconds
         )
+        inbox = GroupInbox(membership: membership, wakeup: wakeup, pulse: pulse, time: broker.time)
+        broker.pulses.add(pulse)
     }
 
-    /// Takes the next step, if there is one to take now; nil otherwise.
-    func advance(now: Int64) throws(ClientError) -> Event? {
+    /// Whether its own assignment is not known, so that nothing can be committed. Not while partitions are given back.
+    var isAwaitingAssignment: Bool {
         switch state {
-        case .unjoined:
-            join()
-            return try advance(now: now)
-        case .joining, .syncing:
-            let answer = inbox.answer.withLock { answer in
-                defer { answer = nil }
-                return answer
-            }
-            guard let answer else { return nil }
-            return try handle(answer, now)
-        case .stable:
-            return try heartbeat(now)
+        case .unjoined: membership.generation < 0
+        case .joining, .syncing: true
+        case .stable, .fenced: false
         }
     }
 
-    /// Whether an answer of the coordinator is awaited.
-    var isRebalancing: Bool { state != .stable }
+    /// Whether the group went on without this member, which does not know it yet.
+    var hasLostMembership: Bool { pulse.takeExpiry() }
 
+    private var isCooperative: Bool { assignors.allSatisfy(\.isCooperative) }
+
+    /// Reads other topics from the next rebalance on, which it asks for.
+    func select(_ selection: TopicSelection) {
+        self.selection = selection
+        mustRejoin = true
+    }
+
+    /// The consumer polls, and waits for records if `isWaiting`.
+    func polled(_ now: Int64, isWaiting: Bool) { pulse.polled(now, isWaiting: isWaiting) }
+
+    /// Takes the steps that can be taken now, up to the first that the consumer has to act on; nil if there is none.
+    func advance(now: Int64) throws(ClientError) -> Event? {
+        while true {
+            if pulse.takeExpiry() { lose(keepsId: false) }
+            if !events.isEmpty { return events.removeFirst() }
+            switch state {
+            case .fenced(let error): throw error
+            case .unjoined: join()
+            case .joining, .syncing:
+                guard let answer = inbox.take(), try handle(answer, now) else { return nil }
+            case .stable:
+                guard try look(now) else { return nil }
+            }
+        }
+    }
+
+    /// Leaves the group, unless it is a static member, which may come back.
     func leave() {
+        broker.pulses.remove(pulse)
+        pulse.pause()
+        ownedPartitions = []
         guard settings.groupInstanceId == nil else { return }
-        inbox.isDeserted.store(true, ordering: .sequentiallyConsistent)
-        let unread = inbox.answer.withLock { $0 }
-        if memberId.isEmpty, case .joined(let joined) = unread { memberId = joined.memberId }
-        guard !memberId.isEmpty else { return }
+        if case .joined(let joined)? = inbox.take() { joinId = joined.memberId }
+        inbox.giveUp()
+        guard !joinId.isEmpty else { return }
+        var leaving = membership
+        leaving.memberId = joinId
         // A member that cannot leave is removed when its session runs out.
-        try? broker.groups.leave(membership)
-        memberId = ""
+        try? broker.groups.leave(leaving)
+        joinId = ""
         state = .unjoined
     }
+
+    // Joining
 
     private func join() {
         state = .joining
-        let subscription = ConsumerSubscription(topics: topics)
+        mustRejoin = false
+        pulse.pause()
+        topicsVersion = broker.topicsVersion
+        topics = selection.topics(on: broker)
         let request = JoinGroupRequest(
-            groupId: groupId,
-            memberId: memberId,
+            groupId: membership.groupId,
+            memberId: joinId,
             groupInstanceId: settings.groupInstanceId,
             clientId: settings.clientId,
             sessionTimeoutMs: Int32(clamping: settings.sessionTimeout.wholeMilliseconds),
-            rebalanceTimeoutMs: Int32(clamping: settings.rebalanceTimeout.wholeMilliseconds),
-            protocols: [GroupProtocol(name: RangeAssignor.name, metadata: subscription.encoded())]
-        )
-        broker.groups.join(request, reply: receive)
-    }
-
-    private var receive: @Sendable (GroupAnswer) -> Void {
-        { [inbox, weak groups = broker.groups, groupId] answer in
-            inbox.answer.withLock { $0 = answer }
-            inbox.wakeup.ring()
-            if case .joined(let joined) = answer, inbox.isDeserted.load(ordering: .sequentiallyConsistent) {
-                let membership = GroupMembership(
-                    groupId: groupId,
-                    memberId: joined.memberId,
-                    generation: joined.generation
+            rebalanceTimeoutMs: Int32(clamping: settings.maximumPollInterval.wholeMilliseconds),
+            protocols: assignors.map { assignor in
+                let subscription = assignor.subscription(
+                    topics: topics,
+                    owned: ownedPartitions,
+                    previous: lastAssigned.partitions,
+                    generation: lastAssigned.generation
                 )
-                // Refused if it has left meanwhile.
-                try? groups?.leave(membership)
+                return GroupProtocol(name: assignor.name, metadata: subscription.encoded())
             }
-        }
+        )
+        broker.groups.join(request, reply: inbox.ask(broker.groups))
     }
 
-    private func handle(_ answer: GroupAnswer, _ now: Int64) throws(ClientError) -> Event? {
+    /// Takes an answer in; returns whether there is more to do now.
+    private func handle(_ answer: GroupAnswer, _ now: Int64) throws(ClientError) -> Bool {
         switch answer {
         case .joined(let joined):
-            memberId = joined.memberId
-            generation = joined.generation
-            isLeader = joined.isLeader
-            state = .syncing
-            var assignments: [String: [UInt8]] = [:]
-            if joined.isLeader, !joined.skipsAssignment { assignments = assign(joined.members) }
-            broker.groups.sync(
-                SyncGroupRequest(
-                    groupId: groupId,
-                    memberId: memberId,
-                    groupInstanceId: settings.groupInstanceId,
-                    generation: generation,
-                    assignments: assignments
-                ),
-                reply: receive
-            )
-            return try advance(now: now)
+            try sync(joined)
+            return true
         case .synced(let synced):
             state = .stable
             lastHeartbeat = now
-            return .assigned(try partitions(of: synced.assignment))
+            try take(synced.assignment)
+            return true
         case .joinRefused(let error, let newMemberId):
-            return try refuse(error, newMemberId, now)
+            if error.code == .memberIdRequired { joinId = newMemberId }
+            return try handleRefusal(error)
         case .syncRefused(let error):
-            return try refuse(error, memberId, now)
+            return try handleRefusal(error)
         }
     }
 
-    private func partitions(of assignment: [UInt8]) throws(ClientError) -> [TopicPartition] {
-        guard !assignment.isEmpty else { return [] }
+    private func sync(_ joined: JoinedGroup) throws(ClientError) {
+        joinId = joined.memberId
+        membership.memberId = joined.memberId
+        membership.generation = joined.generation
+        leadership = nil
+        var assignments: [String: [UInt8]] = [:]
+        if joined.isLeader {
+            let leadership = try GroupLeadership(joined, on: broker)
+            if !joined.skipsAssignment { assignments = leadership.assignments }
+            self.leadership = leadership
+        }
+        state = .syncing
+        let request = SyncGroupRequest(
+            groupId: membership.groupId,
+            memberId: joined.memberId,
+            groupInstanceId: settings.groupInstanceId,
+            generation: joined.generation,
+            protocolType: joined.protocolType,
+            protocolName: joined.protocolName,
+            assignments: assignments
+        )
+        broker.groups.sync(request, reply: inbox.ask(broker.groups))
+    }
+
+    private func take(_ assignment: [UInt8]) throws(ClientError) {
+        let partitions: [TopicPartition]
         do throws(CoordinatorRecordError) {
-            return try ConsumerAssignment(decoding: assignment).partitions.sorted()
+            partitions = try ConsumerAssignment(decoding: assignment).partitions.sorted()
         } catch {
-            throw ClientError(.other, "the leader of group \(groupId) sent an assignment that cannot be read: \(error)")
+            throw ClientError(
+                .other,
+                "the leader of group \(membership.groupId) sent an assignment that cannot be read: \(error)"
+            )
         }
+        let wanted = Set(partitions)
+        let revoked = ownedPartitions.filter { !wanted.contains($0) }
+        let kept = Set(ownedPartitions)
+        if !revoked.isEmpty {
+            events.append(.revoked(revoked))
+            // Its new owner gets what was given back in another rebalance only.
+            mustRejoin = true
+        }
+        events.append(.assigned(partitions.filter { !kept.contains($0) }))
+        ownedPartitions = partitions
+        lastAssigned = (partitions, membership.generation)
     }
 
-    private func refuse(
-        _ error: CoordinatorError,
-        _ newMemberId: String,
-        _ now: Int64
-    ) throws(ClientError) -> Event? {
+    private func handleRefusal(_ error: CoordinatorError) throws(ClientError) -> Bool {
         state = .unjoined
         switch error.code {
-        case .memberIdRequired:
-            memberId = newMemberId
-            return try advance(now: now)
-        case .rebalanceInProgress:
-            return try advance(now: now)
-        case .unknownMemberId, .illegalGeneration:
-            memberId = ""
-            generation = -1
-            return try advance(now: now)
-        case .coordinatorNotAvailable:
-            // The next poll tries again.
-            return nil
-        default:
-            throw ClientError(BrokerError(error))
+        case .memberIdRequired, .rebalanceInProgress: return true
+        case .unknownMemberId: lose(keepsId: false)
+        case .illegalGeneration: lose(keepsId: true)
+        case .fencedInstanceId: fence(ClientError(BrokerError(error)))
+        // The next poll tries again.
+        case .coordinatorNotAvailable: return false
+        default: throw ClientError(BrokerError(error))
         }
+        return true
     }
 
-    private func heartbeat(_ now: Int64) throws(ClientError) -> Event? {
-        guard now - lastHeartbeat >= Self.heartbeatNanoseconds else { return nil }
+    // Membership
+
+    /// Looks whether the member has to join again; returns whether there is something to do.
+    private func look(_ now: Int64) throws(ClientError) -> Bool {
+        if mustRejoin || hasOtherTopics() {
+            prepareJoin()
+            return true
+        }
+        guard pulse.takeCall() || now - lastHeartbeat >= Self.heartbeatNanoseconds else { return false }
         lastHeartbeat = now
+        pulse.reported(now)
         do throws(BrokerError) {
-            if isLeader, assignedCounts != partitionCounts() {
-                state = .unjoined
-                return .revoked
-            }
             try broker.groups.heartbeat(membership)
-            return nil
+            return false
         } catch {
-            let translated = ClientError(error)
-            state = .unjoined
-            switch translated.code {
-            case .rebalanceInProgress:
-                return .revoked
-            case .memberFenced where error.code.rawValue != CoordinatorErrorCode.fencedInstanceId.rawValue:
-                memberId = ""
-                generation = -1
-                return .lost
-            default:
-                throw translated
+            switch CoordinatorErrorCode(rawValue: error.code.rawValue) {
+            case .rebalanceInProgress: prepareJoin()
+            case .unknownMemberId: lose(keepsId: false)
+            case .illegalGeneration: lose(keepsId: true)
+            case .fencedInstanceId: fence(ClientError(error))
+            case .coordinatorNotAvailable: return false
+            default: throw ClientError(error)
             }
+            return true
         }
     }
 
     /// A call in the same process costs little, so that rebalances are noticed soon.
     private static let heartbeatNanoseconds: Int64 = 20_000_000
 
-    private func partitionCounts() -> [String: Int32] {
-        var counts: [String: Int32] = [:]
-        for topic in knownTopics { counts[topic] = broker.topic(topic)?.record.partitionCount }
-        return counts
+    private func hasOtherTopics() -> Bool {
+        let version = broker.topicsVersion
+        guard version != topicsVersion else { return false }
+        topicsVersion = version
+        return selection.topics(on: broker) != topics || leadership?.isOutdated(on: broker) == true
     }
 
-    /// The leader's work: Kafka's range assignment over what all members subscribe to.
-    private func assign(_ members: [JoinedGroup.Member]) -> [String: [UInt8]] {
-        let subscribed = members.map { member in
-            RangeAssignor.Member(
-                memberId: member.memberId,
-                groupInstanceId: member.groupInstanceId,
-                // A member whose subscription cannot be read gets nothing.
-                topics: (try? ConsumerSubscription(decoding: member.metadata).topics) ?? []
-            )
+    private func prepareJoin() {
+        state = .unjoined
+        guard isCooperative else {
+            events.append(.revoked(ownedPartitions))
+            ownedPartitions = []
+            return
         }
-        knownTopics = Set(subscribed.flatMap(\.topics))
-        assignedCounts = partitionCounts()
-        return RangeAssignor.assign(subscribed, partitionCounts: assignedCounts)
-            .mapValues { ConsumerAssignment(partitions: $0).encoded() }
+        let wanted = Set(selection.topics(on: broker))
+        let unwanted = ownedPartitions.filter { !wanted.contains($0.topic) }
+        guard !unwanted.isEmpty else { return }
+        events.append(.revoked(unwanted))
+        ownedPartitions.removeAll { !wanted.contains($0.topic) }
+    }
+
+    private func lose(keepsId: Bool) {
+        if !ownedPartitions.isEmpty { events.append(.lost(ownedPartitions)) }
+        ownedPartitions = []
+        inbox.giveUp()
+        pulse.pause()
+        if !keepsId { joinId = "" }
+        state = .unjoined
+    }
+
+    private func fence(_ error: ClientError) {
+        lose(keepsId: true)
+        state = .fenced(error)
     }
 }

@@ -3,11 +3,13 @@ import MillracePrimitives
 /// Makes, changes and describes topics, and looks at groups.
 public final class Admin: Sendable {
     private let connection: any AdminConnection
+    let time: any TimeSource
     private let pool = BlockingPool(name: "admin", threadCount: 1)
 
     /// Connects an administrator.
     public init(on backend: any LogBackend) throws(ClientError) {
         connection = try backend.connectAdmin()
+        time = backend.time
     }
 
     deinit {
@@ -79,7 +81,7 @@ public final class Admin: Sendable {
         try await call { (connection) throws(ClientError) in try connection.describeProducers(of: partition) }
     }
 
-    private func call<Value: Sendable>(
+    func call<Value: Sendable>(
         _ body: @escaping @Sendable (any AdminConnection) throws(ClientError) -> Value
     ) async throws(ClientError) -> Value {
         let connection = self.connection

@@ -47,7 +47,7 @@ public struct TopicDescription: Hashable, Sendable {
 }
 
 /// An administrator's synchronous connection to a log. Calls may come from any thread.
-public protocol AdminConnection: AnyObject, Sendable {
+public protocol AdminConnection: GroupAdministration {
     /// Makes a topic.
     func createTopic(_ topic: NewTopic) throws(ClientError)
     /// Deletes a topic with its data.

@@ -24,6 +24,16 @@ public struct ClientError: Error, Hashable, Sendable, CustomStringConvertible {
         public static let memberFenced = Code("memberFenced")
         /// The group is rebalancing; poll, then try again.
         public static let rebalanceInProgress = Code("rebalanceInProgress")
+        /// The members of the group have no assignment strategy in common with this one.
+        public static let inconsistentGroup = Code("inconsistentGroup")
+        /// The group has as many members as the broker allows.
+        public static let groupFull = Code("groupFull")
+        /// There is no such group.
+        public static let groupNotFound = Code("groupNotFound")
+        /// The group has members, or a transaction that is committing its offsets; stop them first.
+        public static let groupNotEmpty = Code("groupNotEmpty")
+        /// A member of the group reads the topic, so its offsets cannot be deleted.
+        public static let groupSubscribedToTopic = Code("groupSubscribedToTopic")
         /// The transaction must be aborted; afterwards the producer can begin a new one.
         public static let transactionAborted = Code("transactionAborted")
         /// The call does not fit the producer's transaction state, such as a commit without a begin.

@@ -17,6 +17,8 @@ public final class Consumer: Sendable {
     /// One thread, so that the connection's calls come one after the other.
     private let pool = BlockingPool(name: "consumer", threadCount: 1)
     private let lastCommit: Mutex<Int64>
+    /// Kept here, because the connection does not.
+    private let listener = Mutex<(any RebalanceListener & Sendable)?>(nil)
     private let isClosed = Atomic<Bool>(false)
     private let isClosing = Atomic<Bool>(false)
 
@@ -31,9 +33,34 @@ public final class Consumer: Sendable {
         lastCommit = Mutex(backend.time.monotonicNanoseconds)
     }
 
-    /// Joins the group of the settings for these topics.
-    public func subscribe(to topics: [String]) async throws(ClientError) {
-        try await call { (connection) throws(ClientError) in try connection.subscribe(to: topics, listener: nil) }
+    /// Joins the group of the settings for these topics. A topic that does not exist yet is read from when it does.
+    ///
+    /// - Parameter listener: hears of partitions coming and going, on the consumer's own thread during `poll` and
+    ///   `close`; kept until another subscription.
+    public func subscribe(
+        to topics: [String],
+        listener: (any RebalanceListener & Sendable)? = nil
+    ) async throws(ClientError) {
+        self.listener.withLock { $0 = listener }
+        try await call { (connection) throws(ClientError) in try connection.subscribe(to: topics, listener: listener) }
+    }
+
+    /// Joins the group of the settings for all topics whose name `isWanted`, those that are made later included:
+    ///
+    ///     try await consumer.subscribe(toTopicsWhere: { $0.hasPrefix("orders-") })
+    public func subscribe(
+        toTopicsWhere isWanted: @escaping @Sendable (String) -> Bool,
+        listener: (any RebalanceListener & Sendable)? = nil
+    ) async throws(ClientError) {
+        self.listener.withLock { $0 = listener }
+        try await call { (connection) throws(ClientError) in
+            try connection.subscribe(toTopicsWhere: isWanted, listener: listener)
+        }
+    }
+
+    /// Leaves the group and gives all partitions back.
+    public func unsubscribe() async throws(ClientError) {
+        try await assign([])
     }
 
     /// Takes exactly these partitions, without a group's assignment.

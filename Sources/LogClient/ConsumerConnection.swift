@@ -1,21 +1,19 @@
 import MillracePrimitives
 
-/// Hears of partitions coming and going while a consumer polls, on the polling thread.
-public protocol RebalanceListener: AnyObject {
-    /// The group takes these partitions away; positions can still be committed.
-    func partitionsRevoked(_ partitions: [TopicPartition])
-    /// The group gives these partitions to this consumer.
-    func partitionsAssigned(_ partitions: [TopicPartition])
-    /// These partitions are gone already: another member may have them, and commits would be fenced.
-    func partitionsLost(_ partitions: [TopicPartition])
-}
-
 /// A consumer's synchronous connection to a log; used by one thread at a time, except for `wakeup`.
 public protocol ConsumerConnection: AnyObject, Sendable {
-    /// Joins the group for these topics; partitions come and go during `poll`.
+    /// Joins the group for these topics; partitions come and go during `poll`. A topic that does not exist yet is read
+    /// from when it does. If it is called again, the member changes what it reads and stays in the group. The listener
+    /// is not kept alive.
     func subscribe(to topics: [String], listener: (any RebalanceListener)?) throws(ClientError)
 
-    /// Takes exactly these partitions, without a group's assignment.
+    /// Joins the group for all topics whose name `isWanted`, those that are made later included; never for the log's own.
+    func subscribe(
+        toTopicsWhere isWanted: @escaping @Sendable (String) -> Bool,
+        listener: (any RebalanceListener)?
+    ) throws(ClientError)
+
+    /// Takes exactly these partitions, without a group's assignment; leaves the group if there is one.
     func assign(_ partitions: [TopicPartition]) throws(ClientError)
 
     /// The partitions that this consumer has now, sorted.
@@ -25,7 +23,8 @@ public protocol ConsumerConnection: AnyObject, Sendable {
     var membership: GroupMembership? { get }
 
     /// Takes part in the group and returns what arrived, one value a partition; waits for up to `timeout` if nothing
-    /// did. Positions move past what is returned.
+    /// did. Positions move past what is returned. Between two polls a member stays in its group for up to
+    /// `ConsumerSettings.maximumPollInterval`, whatever it does.
     func poll(timeout: Duration) throws(ClientError) -> [FetchedRecords]
 
     /// Rings when data may have arrived for an assigned partition, or the group calls.
@@ -43,7 +42,8 @@ public protocol ConsumerConnection: AnyObject, Sendable {
     /// Ends a pause.
     func resume(_ partitions: [TopicPartition])
 
-    /// Commits positions for the group.
+    /// Commits positions for the group: all of them, or none. Refused with `rebalanceInProgress` while this member waits
+    /// for its part in a rebalance, and with `memberFenced` once the group went on without it.
     func commit(_ offsets: [TopicPartition: CommittedOffset]) throws(ClientError)
 
     /// What the group committed, for those partitions that have a commit. Waits for transactions that are about to
@@ -66,6 +66,7 @@ public protocol ConsumerConnection: AnyObject, Sendable {
     /// How many partitions a topic has; nil if it does not exist.
     func partitionCount(of topic: String) throws(ClientError) -> Int32?
 
-    /// Leaves the group and ends the connection.
+    /// Leaves the group and ends the connection; a static member stays in the group until its session runs out, so that
+    /// it can come back.
     func close()
 }

@@ -12,6 +12,8 @@ public enum OffsetReset: Hashable, Sendable {
     case earliest
     /// At its end.
     case latest
+    /// At the first record that is at most this old, or at the end if there is none (KIP-1106).
+    case duration(Duration)
     /// Nowhere: it is an error.
     case none
 }
@@ -31,12 +33,17 @@ public struct ConsumerSettings: Hashable, Sendable {
     public var offsetReset = OffsetReset.earliest
     /// How often positions are committed by themselves; nil for not at all. Kafka: `auto.commit.interval.ms`.
     public var autoCommitInterval: Duration? = .seconds(5)
-    /// A member that was not heard of for this long is removed from its group. Kafka: `session.timeout.ms`.
+    /// The strategies that this member can work with, the preferred first; the group takes one that all its members
+    /// offer, by vote. Kafka: `partition.assignment.strategy`.
+    public var assignmentStrategies: [AssignmentStrategy] = [.range, .cooperativeSticky]
+    /// A member that was not heard of for this long, because its process is gone, is removed from its group. Kafka:
+    /// `session.timeout.ms`.
     public var sessionTimeout = Duration.seconds(45)
-    /// How often a member reports. Kafka: `heartbeat.interval.ms`.
+    /// How often a member reports, whether it polls or works. Kafka: `heartbeat.interval.ms`.
     public var heartbeatInterval = Duration.seconds(3)
-    /// How long a rebalance waits for a member. Kafka: `max.poll.interval.ms`.
-    public var rebalanceTimeout = Duration.seconds(300)
+    /// The longest time between two polls: a member that works longer on what it got leaves the group, so that another
+    /// goes on. Also how long a rebalance waits for a member. Kafka: `max.poll.interval.ms`.
+    public var maximumPollInterval = Duration.seconds(300)
     /// The most bytes of one partition in one poll. Kafka: `max.partition.fetch.bytes`.
     public var maximumPartitionBytes = 1 << 20
     /// The most bytes in one poll. Kafka: `fetch.max.bytes`.
@@ -57,5 +64,14 @@ public struct ConsumerSettings: Hashable, Sendable {
             heartbeatInterval < sessionTimeout,
             "heartbeatInterval (\(heartbeatInterval)) must be shorter than sessionTimeout (\(sessionTimeout))"
         )
+        try require(maximumPollInterval > .zero, "maximumPollInterval must be positive, not \(maximumPollInterval)")
+        try require(!assignmentStrategies.isEmpty, "assignmentStrategies must name at least one")
+        try require(
+            Set(assignmentStrategies).count == assignmentStrategies.count,
+            "assignmentStrategies must name each one once: \(assignmentStrategies.map(\.rawValue))"
+        )
+        if case .duration(let age) = offsetReset {
+            try require(age >= .zero, "offsetReset cannot be .duration(\(age)): records are not younger than now")
+        }
     }
 }

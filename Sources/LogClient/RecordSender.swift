@@ -198,8 +198,9 @@ final class RecordSender: Sendable {
         for batch in batches {
             // What fails is told to the batch's waiters, here or by the flush.
             try? connection.send(batch.builder, to: batch.partition) { [self] result in
-                batch.complete(result)
+                // First, so that who hears of the failure and sends again does not meet what led to it.
                 if case .failure(let error) = result { note(error, of: batch) }
+                batch.complete(result)
             }
         }
         try? connection.flush()

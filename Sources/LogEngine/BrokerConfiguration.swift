@@ -9,6 +9,18 @@ public struct BrokerConfiguration: Hashable, Sendable {
     public var maximumTransactionTimeout = Duration.seconds(900)
     /// Settings of topics that do not set them, by Kafka's names, such as `segment.bytes`.
     public var topicDefaults: [String: String] = [:]
+    /// How long the first rebalance of an empty group waits for more members. None here, where most members are in one
+    /// process. Kafka: `group.initial.rebalance.delay.ms` (3 seconds).
+    public var groupInitialRebalanceDelay = Duration.zero
+    /// The most members of a group. Kafka: `group.max.size` (without limit).
+    public var groupSizeMaximum = 10_000
+    /// The shortest session timeout that a member may ask for. Kafka: `group.min.session.timeout.ms`.
+    public var groupSessionTimeoutMinimum = Duration.seconds(6)
+    /// The longest session timeout that a member may ask for. Kafka: `group.max.session.timeout.ms`.
+    public var groupSessionTimeoutMaximum = Duration.seconds(1_800)
+    /// How long committed offsets are kept after their group became empty, or stopped reading the topic. Kafka:
+    /// `offsets.retention.minutes`.
+    public var offsetsRetention = Duration.seconds(7 * 86_400)
     /// How often timed-out transactions and sessions are looked for.
     public var housekeepingInterval = Duration.milliseconds(100)
     /// How often records are looked for that topics need not keep. Kafka: `log.retention.check.interval.ms`.

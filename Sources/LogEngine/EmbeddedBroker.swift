@@ -25,6 +25,7 @@ public final class EmbeddedBroker: Sendable {
     let data: DataDirectory
     let topics = TopicRegistry()
     package let instances = InstanceNumbers()
+    package let pulses = Pulses()
     package let transactions: TransactionRuntime
     package let groups: GroupRuntime
     /// Guards everything that changes which topics there are.
@@ -132,7 +133,12 @@ public final class EmbeddedBroker: Sendable {
                 random: &random,
                 logger: logger
             )
-            groups = GroupRuntime(topics: topics, time: time, seed: random.next())
+            groups = GroupRuntime(
+                topics: topics,
+                time: time,
+                settings: configuration.groupSettings,
+                seed: random.next()
+            )
             transactions = TransactionRuntime(
                 topics: topics,
                 groups: groups,
@@ -207,6 +213,8 @@ public final class EmbeddedBroker: Sendable {
     package func keepHouse() {
         guard !isClosed.load(ordering: .acquiring) else { return }
         let now = time.milliseconds
+        // Before the sessions that they extend.
+        pulses.beat(time.monotonicNanoseconds)
         groups.expire(now)
         look("a timed-out transaction could not be aborted") { () throws(BrokerError) in
             try transactions.expire(now)
@@ -275,6 +283,9 @@ public final class EmbeddedBroker: Sendable {
 
     /// The topics that there are, by name.
     package var allTopics: [Topic] { topics.all }
+
+    /// Another number after each change of the topics.
+    package var topicsVersion: UInt64 { topics.version }
 
     /// A topic; nil if there is none of this name.
     package func topic(_ name: String) -> Topic? { topics.topic(name) }

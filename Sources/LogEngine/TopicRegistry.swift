@@ -23,6 +23,11 @@ final class TopicRegistry: Sendable {
     /// Topics whose deletion was written down and is not finished.
     private let unfinished = Mutex<[String: TopicRecord]>([:])
 
+    private let changes = Atomic<UInt64>(0)
+
+    /// Another number after each change.
+    var version: UInt64 { changes.load(ordering: .acquiring) }
+
     func topic(_ name: String) -> Topic? {
         topics.withLock { $0[name] }
     }
@@ -59,6 +64,7 @@ final class TopicRegistry: Sendable {
     func beginDeletion(_ record: TopicRecord) {
         unfinished.withLock { $0[record.name] = record }
         _ = topics.withLock { $0.removeValue(forKey: record.name) }
+        changes.add(1, ordering: .acquiringAndReleasing)
     }
 
     func endDeletion(of name: String) {
@@ -67,5 +73,6 @@ final class TopicRegistry: Sendable {
 
     func set(_ topic: Topic) {
         topics.withLock { $0[topic.record.name] = topic }
+        changes.add(1, ordering: .acquiringAndReleasing)
     }
 }

@@ -83,7 +83,10 @@ final class StreamThread: RebalanceListener {
             consumerSettings.isolation = .readCommitted
             consumerSettings.offsetReset = configuration.offsetReset
             consumerSettings.autoCommitInterval = nil
+            // Tasks need the same partition numbers of all their topics, and a thread sets up all of them together.
+            consumerSettings.assignmentStrategies = [.range]
             consumerSettings.sessionTimeout = configuration.sessionTimeout
+            consumerSettings.maximumPollInterval = configuration.sessionTimeout
             consumerSettings.heartbeatInterval = min(.seconds(3), configuration.sessionTimeout / 3)
             consumer = try environment.backend.connectConsumer(consumerSettings)
         } catch {
@@ -218,6 +221,11 @@ final class StreamThread: RebalanceListener {
     // The three calls of the group come on this thread, from within `consumer.poll`.
 
     func partitionsRevoked(_ partitions: [TopicPartition]) {
+        // What is not set up has nothing to commit; nor has a thread that has given up its tasks and leaves the group.
+        guard isAssigned else {
+            newAssignment = nil
+            return
+        }
         do {
             try commit(lettingGo: true)
         } catch {

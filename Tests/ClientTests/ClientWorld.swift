@@ -17,7 +17,8 @@ struct ClientWorld {
     init(
         _ topics: NewTopic...,
         disk: SimulatedFileSystem = SimulatedFileSystem(seed: 5),
-        time: ManualTime = ManualTime()
+        time: ManualTime = ManualTime(),
+        configuration: BrokerConfiguration = BrokerConfiguration()
     ) throws {
         self.disk = disk
         self.time = time
@@ -25,6 +26,7 @@ struct ClientWorld {
         try disk.synchronizeDirectory("/")
         broker = try EmbeddedBroker(
             directory: "/data",
+            configuration: configuration,
             fileSystem: disk,
             time: time,
             random: SeededRandom(seed: 23),
@@ -72,14 +74,15 @@ struct ClientWorld {
     func member(
         _ group: String,
         _ topic: String = "t",
-        _ change: (inout ConsumerSettings) -> Void = { _ in }
+        listener: (any RebalanceListener)? = nil,
+        change: (inout ConsumerSettings) -> Void = { _ in }
     ) throws(ClientError) -> any ConsumerConnection {
         var settings = ConsumerSettings()
         settings.groupId = group
         settings.autoCommitInterval = nil
         change(&settings)
         let connection = try broker.connectConsumer(settings)
-        try connection.subscribe(to: [topic], listener: nil)
+        try connection.subscribe(to: [topic], listener: listener)
         return connection
     }
 
@@ -135,5 +138,42 @@ extension FetchedRecords {
         var values: [String] = []
         try withEach { view in values.append(view.value.map { String(decoding: $0, as: UTF8.self) } ?? "null") }
         return values
+    }
+}
+
+/// The error that `body` throws; nil if it throws none.
+func refusal<Value>(_ body: () throws(ClientError) -> Value) -> ClientError? {
+    do throws(ClientError) {
+        _ = try body()
+        return nil
+    } catch {
+        return error
+    }
+}
+
+/// Writes down what a consumer tells it.
+final class RecordingListener: RebalanceListener {
+    enum Call: Hashable {
+        case revoked([TopicPartition])
+        case assigned([TopicPartition])
+        case lost([TopicPartition])
+    }
+
+    var calls: [Call] = []
+    /// Done when partitions are taken away, as an application does that commits then.
+    var onRevoked: ([TopicPartition]) -> Void = { _ in }
+    /// Done when partitions are gone.
+    var onLost: ([TopicPartition]) -> Void = { _ in }
+
+    func partitionsRevoked(_ partitions: [TopicPartition]) {
+        calls.append(.revoked(partitions))
+        onRevoked(partitions)
+    }
+
+    func partitionsAssigned(_ partitions: [TopicPartition]) { calls.append(.assigned(partitions)) }
+
+    func partitionsLost(_ partitions: [TopicPartition]) {
+        calls.append(.lost(partitions))
+        onLost(partitions)
     }
 }

@@ -72,9 +72,14 @@ struct ConsumerTests {
         await consumer.close()
     }
 
-    @Test("without an offset the policy says where to begin", arguments: [OffsetReset.earliest, .latest, .none])
+    @Test(
+        "without an offset the policy says where to begin",
+        arguments: [OffsetReset.earliest, .latest, .none, .duration(.seconds(2))]
+    )
     func reset(policy: OffsetReset) async throws {
         let world = try await makeWorld()
+        // Two seconds after the record at offset 3.
+        world.time.setWallClock(milliseconds: 6_000)
         let consumer = try await world.consumer(first) { $0.offsetReset = policy }
         switch policy {
         case .earliest: #expect(try await next(consumer).count == 5)
@@ -92,6 +97,7 @@ struct ConsumerTests {
             )
             try await consumer.seek(first, to: 4)
             #expect(try await next(consumer) == ["4"])
+        case .duration: #expect(try await next(consumer) == ["3", "4"])
         }
         await consumer.close()
     }
@@ -107,7 +113,7 @@ struct ConsumerTests {
             case .none:
                 let error = await failure { () throws(ClientError) in try await consumer.poll(timeout: .zero) }
                 #expect(error?.code == .offsetOutOfRange)
-            case .earliest, .latest:
+            case .earliest, .latest, .duration:
                 _ = try await next(consumer)
                 #expect(try await consumer.poll(timeout: .zero).isEmpty || policy == .earliest)
                 try await consumer.seekToBeginning([first])

@@ -17,6 +17,22 @@ struct GroupLoadingTests {
         #expect(harness.log.count == count + 1)
     }
 
+    @Test("Static members in this process may come back, without a rebalance, until their session runs out")
+    func staticInProcess() throws {
+        let harness = GroupHarness()
+        let leader = try harness.stableGroup(instance: "one", host: GroupCoordinator.inProcessHost)
+        try harness.restart()
+        #expect(harness.state == .stable)
+        let again = try harness.joined(harness.join(GroupHarness.request("a", instance: "one")))
+        #expect(again.generation == leader.generation)
+        #expect(try harness.assignment(harness.sync(again, instance: "one")) == [1])
+        #expect(harness.heartbeat(leader, instance: "one") == .fencedInstanceId)
+        try harness.restart()
+        harness.now += 10_000
+        harness.tick()
+        #expect(harness.state == .empty)
+    }
+
     @Test("Members elsewhere go on with a fresh session")
     func elsewhere() throws {
         let harness = GroupHarness()

@@ -24,6 +24,16 @@ struct SchemaFuzzTests {
         return transactions.map { ($0.keyBytes, $0.valueBytes ?? []) }
             + groups.map { ($0.keyBytes, $0.valueBytes ?? []) }
             + [(bytes("0002 0001 67"), flexibleGroup)]
+            + PartitionAssignor.allCases.map { assignor in
+                let partitions = [TopicPartition("orders", 0), TopicPartition("orders", 1)]
+                let subscription = assignor.subscription(
+                    topics: ["orders"],
+                    owned: assignor.isCooperative ? partitions : [],
+                    previous: partitions,
+                    generation: 3
+                )
+                return (bytes("0002 0001 67"), subscription.encoded())
+            }
     }
 
     private func decodeAll(key: [UInt8], value: [UInt8]) {
@@ -46,6 +56,11 @@ struct SchemaFuzzTests {
         }
         _ = try? ConsumerSubscription(decoding: value)
         _ = try? ConsumerAssignment(decoding: value)
+        for assignor in PartitionAssignor.allCases {
+            let member = assignor.member(memberId: "m", groupInstanceId: nil, metadata: value)
+            if let member { _ = assignor.assign([member], partitionCounts: ["orders": 2]) }
+        }
+        _ = try? StickyUserData(decoding: value)
     }
 
     @Test("Every truncation is read or refused, and never traps")

@@ -102,4 +102,27 @@ struct StaticMemberTests {
         let leader = try harness.stableGroup()
         #expect(harness.heartbeat(leader, instance: "one") == .unknownMemberId)
     }
+
+    @Test("A static member that restarts with other topics begins a rebalance, since its assignment would not fit")
+    func replacedWithOtherTopics() throws {
+        let harness = GroupHarness()
+        _ = try harness.stablePair(firstInstance: "one", secondInstance: "two")
+        let token = harness.join(GroupHarness.request("b", instance: "two", topics: ["payments"]))
+        #expect(harness.answers[token] == nil)
+        #expect(harness.state == .preparingRebalance)
+    }
+
+    @Test("A static member that leaves by its instance id makes room at once")
+    func removed() throws {
+        let harness = GroupHarness()
+        let pair = try harness.stablePair(firstInstance: "one", secondInstance: "two")
+        let left = try harness.coordinator.leave(
+            groupId: "g",
+            members: [LeavingMember(memberId: "", groupInstanceId: "two")],
+            now: harness.now
+        )
+        harness.apply(left.outcome)
+        #expect(harness.heartbeat(pair.leader, instance: "one") == .rebalanceInProgress)
+        #expect(harness.heartbeat(pair.follower, instance: "two") == .unknownMemberId)
+    }
 }

@@ -229,9 +229,11 @@ extension ClassicGroup {
         staticMembers[instanceId] = newId
         if pendingSync.remove(oldId) != nil { pendingSync.insert(newId) }
         if leaderId == oldId { leaderId = newId }
+        let topics = subscribedTopics(of: newId)
         update(newId, request, token: nil, now: now, into: &outcome)
 
-        if state == .stable, selectedProtocol() == protocolName {
+        // With other topics the assignment would not be what it subscribes to, and nobody would ever notice.
+        if state == .stable, selectedProtocol() == protocolName, subscribedTopics(of: newId) == topics {
             outcome.records.append(.group(groupId, metadata))
             var answer = joined(as: newId)
             if request.canSkipAssignment {

@@ -222,10 +222,14 @@ extension ClassicGroup {
 
     /// Whether any member subscribes to a topic, or says so in a way that cannot be read.
     func reads(_ topic: String) -> Bool {
-        members.values.contains { member in
-            let metadata = member.metadata(for: protocolName ?? member.protocols.first?.name)
-            guard let subscription = try? ConsumerSubscription(decoding: metadata) else { return true }
-            return subscription.topics.contains(topic)
-        }
+        members.keys.contains { subscribedTopics(of: $0)?.contains(topic) ?? true }
+    }
+
+    /// The topics that a member subscribes to by the chosen protocol, or by the one it prefers; nil if that cannot be
+    /// read, as of members that are no consumers.
+    func subscribedTopics(of memberId: String) -> Set<String>? {
+        guard let member = members[memberId] else { return nil }
+        let metadata = member.metadata(for: protocolName ?? member.protocols.first?.name)
+        return (try? ConsumerSubscription(decoding: metadata)).map { Set($0.topics) }
     }
 }

@@ -33,7 +33,8 @@ package struct GroupCoordinator: Sendable {
         package init() {}
     }
 
-    /// The client host of members in this process. They do not outlive it, so they are dropped when a log is loaded.
+    /// The client host of members in this process. They do not outlive it, so they are dropped when a log is loaded,
+    /// unless they are static and may come back.
     package static let inProcessHost = "/in-process"
     /// The protocol type of consumers.
     package static let consumerProtocolType = "consumer"
@@ -66,15 +67,17 @@ package struct GroupCoordinator: Sendable {
     }
 
     /// Makes groups of what the log says, once it is replayed. Members in this process went with the last one and are
-    /// dropped, unless an observer wants to see them; others have a new session's time to report.
+    /// dropped, but for static ones, or all are kept for an observer who wants to see them. Who is kept has a new session's
+    /// time to report.
     package mutating func completeLoading(now: Int64, keepsMembers: Bool = false) -> GroupOutcome {
         var outcome = GroupOutcome()
         groups = [:]
         for (groupId, metadata) in log.groups.sorted(by: { $0.key < $1.key }) {
             var group = ClassicGroup(groupId: groupId, metadata: metadata, now: now)
-            let gone = group.members.values.filter { !keepsMembers && $0.clientHost == Self.inProcessHost }.map(
-                \.memberId
-            )
+            let gone = group.members.values.filter { member in
+                !keepsMembers && member.clientHost == Self.inProcessHost && member.groupInstanceId == nil
+            }
+            .map(\.memberId)
             for memberId in gone { group.remove(memberId, into: &outcome) }
             if !gone.isEmpty { group.rebalance(settings: settings, now: now, into: &outcome) }
             groups[groupId] = group

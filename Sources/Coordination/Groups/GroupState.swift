@@ -6,7 +6,9 @@
 /// | `preparingRebalance` | wait for the others | REBALANCE_IN_PROGRESS | REBALANCE_IN_PROGRESS | of the last generation |
 /// | `completingRebalance` | repeated: answered; changed: begin anew | wait for the leader | accepted | REBALANCE_IN_PROGRESS |
 /// | `stable` | repeated: answered; changed or the leader's: begin a rebalance | answered | accepted | accepted |
-/// | `dead` | COORDINATOR_NOT_AVAILABLE, as all else | | | |
+/// | `dead` | as `empty`, since there is no group | UNKNOWN_MEMBER_ID | UNKNOWN_MEMBER_ID | only without membership |
+///
+/// `GroupStateTableTests` has the whole table, and keeps it.
 package enum GroupState: Hashable, Sendable, CaseIterable {
     /// No members; there may be offsets.
     case empty

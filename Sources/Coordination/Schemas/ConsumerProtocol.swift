@@ -114,7 +114,7 @@ package struct ConsumerAssignment: Hashable, Sendable {
 
 extension ByteWriter {
     /// Appends partitions by topic, both in ascending order.
-    fileprivate mutating func append(topicPartitions partitions: [TopicPartition]) {
+    mutating func append(topicPartitions partitions: [TopicPartition]) {
         let topics = Dictionary(grouping: partitions, by: \.topic).sorted { $0.key < $1.key }
         append(Int32(topics.count))
         for (topic, partitions) in topics {

@@ -50,4 +50,8 @@ package enum CoordinatorSchema: Hashable, Sendable {
     case consumerSubscription
     /// What a member of a consumer group was assigned.
     case consumerAssignment
+    /// What a member says for the assignor `sticky`.
+    case stickyUserData
+    /// What a member says for the assignor `cooperative-sticky`.
+    case cooperativeStickyUserData
 }

@@ -16,6 +16,9 @@ struct SchemaReader {
         self.schema = schema
     }
 
+    /// Whether everything was read.
+    var isAtEnd: Bool { reader.isAtEnd }
+
     private mutating func read<Value>(
         _ body: (inout ByteReader) throws(ByteReaderError) -> Value
     ) throws(CoordinatorRecordError) -> Value {
