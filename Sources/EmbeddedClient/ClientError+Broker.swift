@@ -12,7 +12,8 @@ extension ClientError {
             case .unknownTopicOrPartition: .unknownTopicOrPartition
             case .messageTooLarge: .recordTooLarge
             case .topicAlreadyExists: .topicAlreadyExists
-            case .invalidTopic, .invalidPartitions, .invalidConfig, .invalidRequest, .invalidTimestamp, .invalidRecord:
+            case .invalidTopic, .invalidPartitions, .invalidConfig, .invalidRequest, .invalidTimestamp, .invalidRecord,
+                .policyViolation:
                 .invalidArgument
             case .outOfOrderSequenceNumber: .outOfOrderSequence
             case .invalidProducerEpoch, .producerFenced, .transactionCoordinatorFenced: .fenced

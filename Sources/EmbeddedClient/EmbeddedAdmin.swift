@@ -69,4 +69,17 @@ final class EmbeddedAdmin: AdminConnection {
         let end = isolation == .readCommitted ? log.lastStableOffset : log.highWatermark
         return start..<max(start, end)
     }
+
+    func describeProducers(of partition: TopicPartition) throws(ClientError) -> [PartitionProducer] {
+        let log = try client { () throws(BrokerError) in try broker.partition(partition) }.log
+        return log.describeProducers().map { known in
+            PartitionProducer(
+                producer: known.producer,
+                lastSequence: known.lastSequence,
+                lastTimestampMs: known.lastTimestamp,
+                coordinatorEpoch: known.coordinatorEpoch < 0 ? nil : known.coordinatorEpoch,
+                transactionStartOffset: known.transactionFirstOffset
+            )
+        }
+    }
 }

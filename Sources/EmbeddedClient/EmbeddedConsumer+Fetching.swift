@@ -103,6 +103,8 @@ extension EmbeddedConsumer {
         }
         // Beyond the last batch there may be a gap that compaction has left.
         records.nextOffset = max(records.nextOffset, result.nextOffset)
+        // Beyond the last batch there may be a gap that compaction has left.
+        records.nextOffset = max(records.nextOffset, result.nextOffset)
         return records
     }
 

@@ -96,20 +96,16 @@ final class EmbeddedProducer: ProducerConnection, @unchecked Sendable {
             identity = try client { () throws(BrokerError) in try broker.transactions.newProducerId() }
         }
         let partition = try partition(id)
-        let sequence = settings.isIdempotent ? sequences[id] ?? 0 : -1
-        let count = Int32(batch.recordCount)
-        let bytes: UnsafeMutableRawBufferPointer
-        do throws(RecordFormatError) {
-            bytes = try batch.seal(
-                producer: identity,
-                baseSequence: sequence,
-                isTransactional: settings.transactionalId != nil
-            )
+        let result: AppendResult
+        do throws(ClientError) {
+            result = try append(batch, id, partition)
         } catch {
-            throw ClientError(.corruptRecord, "a batch for \(id) could not be compressed: \(error)")
+            guard error.code == .outOfOrderSequence, settings.transactionalId == nil else { throw error }
+            // The partition knows less than was acknowledged. Nothing is under way and this batch was refused, so it can
+            // go out again, as the first one of a new epoch. (A transaction has to be aborted instead.)
+            try raiseEpoch()
+            result = try append(batch, id, partition)
         }
-        let result = try client { () throws(BrokerError) in try partition.append(bytes, origin: .trusted) }
-        if settings.isIdempotent { sequences[id] = SequenceNumber.advance(sequence, by: count) }
         let receipt = BatchReceipt(baseOffset: result.baseOffset, appendTime: result.appendTime)
         guard settings.transactionalId == nil else {
             // The commit makes it durable, with everything else in the transaction.
@@ -125,6 +121,40 @@ final class EmbeddedProducer: ProducerConnection, @unchecked Sendable {
         case .none:
             onDelivery?(.success(BatchReceipt(baseOffset: -1)))
         }
+    }
+
+    private func append(
+        _ batch: RecordBatchBuilder,
+        _ id: TopicPartition,
+        _ partition: Partition
+    ) throws(ClientError) -> AppendResult {
+        let sequence = settings.isIdempotent ? sequences[id] ?? 0 : -1
+        let bytes: UnsafeMutableRawBufferPointer
+        do throws(RecordFormatError) {
+            bytes = try batch.seal(
+                producer: identity,
+                baseSequence: sequence,
+                isTransactional: settings.transactionalId != nil
+            )
+        } catch {
+            throw ClientError(.corruptRecord, "a batch for \(id) could not be compressed: \(error)")
+        }
+        let result = try client { () throws(BrokerError) in try partition.append(bytes, origin: .trusted) }
+        if settings.isIdempotent {
+            sequences[id] = SequenceNumber.advance(sequence, by: Int32(batch.recordCount))
+        }
+        return result
+    }
+
+    /// Goes on with the next epoch, which counts from 0 in every partition; after the last one with a new producer id
+    /// (KIP-360).
+    private func raiseEpoch() throws(ClientError) {
+        if identity.epoch < Int16.max {
+            identity = ProducerIdentity(id: identity.id, epoch: identity.epoch + 1)
+        } else {
+            identity = try client { () throws(BrokerError) in try broker.transactions.newProducerId() }
+        }
+        sequences = [:]
     }
 
     private func partition(_ id: TopicPartition) throws(ClientError) -> Partition {

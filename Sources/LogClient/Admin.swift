@@ -75,6 +75,12 @@ public final class Admin: Sendable {
         }
     }
 
+    /// The active producers of a partition, by id: those that wrote lately, and those with an open transaction, which
+    /// holds readers of committed data up where it begins.
+    public func describeProducers(of partition: TopicPartition) async throws(ClientError) -> [PartitionProducer] {
+        try await call { (connection) throws(ClientError) in try connection.describeProducers(of: partition) }
+    }
+
     func call<Value: Sendable>(
         _ body: @escaping @Sendable (any AdminConnection) throws(ClientError) -> Value
     ) async throws(ClientError) -> Value {

@@ -25,6 +25,16 @@ public struct BrokerConfiguration: Hashable, Sendable {
     public var offsetsRetention = Duration.seconds(7 * 86_400)
     /// How often timed-out transactions and sessions are looked for.
     public var housekeepingInterval = Duration.milliseconds(100)
+    /// How often records are looked for that topics need not keep. Kafka: `log.retention.check.interval.ms`.
+    public var retentionCheckInterval = Duration.seconds(300)
+    /// How often logs are looked for that are to be compacted. Kafka: `log.cleaner.backoff.ms`.
+    public var cleanerInterval = Duration.seconds(15)
+    /// How much memory the cleaner may take for the keys of a log, in bytes; a log with more keys takes several passes.
+    /// Kafka: `log.cleaner.dedupe.buffer.size` (128 MiB); 32 MiB here, taken only as far as it is needed.
+    public var cleanerKeyMemoryBytes = 32 << 20
+    /// How many bytes a second the cleaner reads and writes at most, so that others get to the disk; nil for no limit.
+    /// Kafka: `log.cleaner.io.max.bytes.per.second`.
+    public var cleanerBytesPerSecond: Int?
 
     /// The defaults.
     public init() {}

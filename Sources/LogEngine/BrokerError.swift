@@ -36,6 +36,8 @@ public struct BrokerError: Error, Hashable, Sendable, CustomStringConvertible {
         public static let invalidConfig = Code(rawValue: 40)
         /// The request makes no sense.
         public static let invalidRequest = Code(rawValue: 42)
+        /// The topic's settings forbid it.
+        public static let policyViolation = Code(rawValue: 44)
         /// An idempotent producer's batch left a gap.
         public static let outOfOrderSequenceNumber = Code(rawValue: 45)
         /// The producer's epoch is older than the newest.

@@ -17,6 +17,7 @@ final class DataDirectory: Sendable {
     private let cleanShutdown: CleanShutdownFile
     private let recoveryPoints: OffsetCheckpointFile
     private let logStarts: OffsetCheckpointFile
+    private let cleanedEnds: OffsetCheckpointFile
 
     static let lockFileName = ".lock"
     static let topicsFileName = "topics"
@@ -36,6 +37,7 @@ final class DataDirectory: Sendable {
         cleanShutdown = CleanShutdownFile(in: path, fileSystem)
         recoveryPoints = OffsetCheckpointFile(OffsetCheckpointFile.recoveryPoint, in: path, fileSystem)
         logStarts = OffsetCheckpointFile(OffsetCheckpointFile.logStart, in: path, fileSystem)
+        cleanedEnds = OffsetCheckpointFile(OffsetCheckpointFile.cleaner, in: path, fileSystem)
         do throws(FileError) {
             try fileSystem.createDirectory(path)
             let isNew = try fileSystem.kind(of: path.appending(MetaProperties.fileName)) == nil
@@ -148,24 +150,33 @@ final class DataDirectory: Sendable {
         try fileSystem.removeDirectory(deleted)
     }
 
-    /// Up to where each log was known to be durable, and where each begins.
-    func readCheckpoints() throws(BrokerError) -> (
-        recoveryPoints: [TopicPartition: Int64], logStarts: [TopicPartition: Int64]
-    ) {
+    /// What is written down of the logs of a data directory, each by partition.
+    struct Checkpoints: Equatable {
+        /// Up to where each was known to be durable.
+        var recoveryPoints: [TopicPartition: Int64] = [:]
+        /// Where each begins, if records were deleted.
+        var logStarts: [TopicPartition: Int64] = [:]
+        /// Up to where each was compacted, if it was.
+        var cleanedEnds: [TopicPartition: Int64] = [:]
+    }
+
+    func readCheckpoints() throws(BrokerError) -> Checkpoints {
         do throws(DataDirectoryFileError) {
-            return (try recoveryPoints.read(), try logStarts.read())
+            return Checkpoints(
+                recoveryPoints: try recoveryPoints.read(),
+                logStarts: try logStarts.read(),
+                cleanedEnds: try cleanedEnds.read()
+            )
         } catch {
             throw BrokerError(error)
         }
     }
 
-    func writeCheckpoints(
-        recoveryPoints points: [TopicPartition: Int64],
-        logStarts starts: [TopicPartition: Int64]
-    ) throws(BrokerError) {
+    func writeCheckpoints(_ checkpoints: Checkpoints) throws(BrokerError) {
         do throws(DataDirectoryFileError) {
-            try recoveryPoints.write(points)
-            try logStarts.write(starts)
+            try recoveryPoints.write(checkpoints.recoveryPoints)
+            try logStarts.write(checkpoints.logStarts)
+            try cleanedEnds.write(checkpoints.cleanedEnds)
         } catch {
             throw BrokerError(error)
         }

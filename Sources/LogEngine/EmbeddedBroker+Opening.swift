@@ -45,6 +45,7 @@ extension EmbeddedBroker {
                     time: time,
                     recoveryPoint: checkpoints.recoveryPoints[id] ?? 0,
                     logStart: checkpoints.logStarts[id],
+                    cleanedEnd: checkpoints.cleanedEnds[id] ?? 0,
                     wasClean: data.wasCleanShutdown
                 )
                 report(partition.log.recovery, of: id, logger)
@@ -70,6 +71,8 @@ extension EmbeddedBroker {
             throw BrokerError(error)
         }
         try groups.forget(topic: record.name)
+        // What was written down of its partitions must not be taken for that of a topic made anew under its name.
+        try writeCheckpoints(topics, to: data)
         try data.writeTopics(topics.records.filter { $0.name != record.name })
         topics.endDeletion(of: record.name)
     }
@@ -82,6 +85,7 @@ extension EmbeddedBroker {
         time: any TimeSource,
         recoveryPoint: Int64,
         logStart: Int64?,
+        cleanedEnd: Int64,
         wasClean: Bool
     ) throws(BrokerError) -> Partition {
         do throws(LogError) {
@@ -96,7 +100,8 @@ extension EmbeddedBroker {
                     topicId: record.id,
                     recoveryPoint: recoveryPoint,
                     wasCleanShutdown: wasClean,
-                    logStartOffset: logStart
+                    logStartOffset: logStart,
+                    cleanedEndOffset: cleanedEnd
                 )
             )
         } catch {
@@ -122,16 +127,15 @@ extension EmbeddedBroker {
 
     /// Writes down up to where each log is durable and where it begins, so that the next opening need not look before.
     static func writeCheckpoints(_ topics: TopicRegistry, to data: DataDirectory) throws(BrokerError) {
-        var points: [TopicPartition: Int64] = [:]
-        var starts: [TopicPartition: Int64] = [:]
-        for topic in topics.all {
-            for partition in topic.partitions {
-                points[partition.id] = partition.log.durableEndOffset
-                let start = partition.log.logStartOffset
-                if start > 0 { starts[partition.id] = start }
-            }
+        var checkpoints = DataDirectory.Checkpoints()
+        for partition in topics.all.flatMap(\.partitions) {
+            checkpoints.recoveryPoints[partition.id] = partition.log.durableEndOffset
+            let start = partition.log.logStartOffset
+            if start > 0 { checkpoints.logStarts[partition.id] = start }
+            let cleanedEnd = partition.log.cleanedEndOffset
+            if cleanedEnd > 0 { checkpoints.cleanedEnds[partition.id] = cleanedEnd }
         }
-        try data.writeCheckpoints(recoveryPoints: points, logStarts: starts)
+        try data.writeCheckpoints(checkpoints)
     }
 
     private static func report(_ report: RecoveryReport, of partition: TopicPartition, _ logger: Logger) {

@@ -38,6 +38,12 @@ public final class EmbeddedBroker: Sendable {
     /// How often it is written down up to where the logs are durable, which bounds what a recovery reads. Kafka:
     /// `log.flush.offset.checkpoint.interval.ms`.
     private let checkpoint: Interval
+    /// How often records are looked for that need not be kept. Kafka: `log.retention.check.interval.ms`.
+    private let logRetention: Interval
+    /// How often idle producers are forgotten. Kafka: `producer.id.expiration.check.interval.ms`.
+    private let producerExpiry: Interval
+    /// Compacts logs, on a thread of its own.
+    private let cleaner: LogCleaner
     private let isClosed = Atomic<Bool>(false)
 
     /// Opens a data directory, which is made if there is none.
@@ -157,7 +163,13 @@ public final class EmbeddedBroker: Sendable {
         housekeeping = Housekeeping(every: configuration.housekeepingInterval)
         retention = Interval(.seconds(600), from: time.monotonicNanoseconds)
         checkpoint = Interval(.seconds(60), from: time.monotonicNanoseconds)
-        if keepsHouse { housekeeping.start { [weak self] in self?.keepHouse() } }
+        logRetention = Interval(configuration.retentionCheckInterval, from: time.monotonicNanoseconds)
+        producerExpiry = Interval(.seconds(600), from: time.monotonicNanoseconds)
+        cleaner = LogCleaner(topics: topics, configuration: configuration, logger: logger)
+        if keepsHouse {
+            housekeeping.start { [weak self] in self?.keepHouse() }
+            cleaner.start { [weak self] in self?.cleanLogs() }
+        }
     }
 
     /// Finishes what is under way, marks the directory as closed in order, and gives it up. Blocks for file calls; may be
@@ -165,6 +177,7 @@ public final class EmbeddedBroker: Sendable {
     public func close() {
         guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
         housekeeping.stop()
+        cleaner.stop()
         look("a transaction that a producer left open could not be aborted") { () throws(BrokerError) in
             try transactions.abandonInProcess()
         }
@@ -215,11 +228,50 @@ public final class EmbeddedBroker: Sendable {
                 try transactions.expireIds(now)
             }
         }
+        if logRetention.isDue(time.monotonicNanoseconds) { retainLogs() }
+        if producerExpiry.isDue(time.monotonicNanoseconds) {
+            for partition in topics.all.flatMap(\.partitions) { _ = partition.log.removeExpiredProducers() }
+        }
         if checkpoint.isDue(time.monotonicNanoseconds) {
             look("it could not be written down how far the logs are durable") { () throws(BrokerError) in
                 try administer { () throws(BrokerError) in try Self.writeCheckpoints(topics, to: data) }
             }
         }
+    }
+
+    /// Removes the records that the topics' settings do not keep, and seals segments that have been quiet for long.
+    /// Called by the housekeeping, or by a test.
+    package func retainLogs() {
+        let now = time.milliseconds
+        for topic in topics.all {
+            for partition in topic.partitions {
+                look("old records could not be removed") { () throws(BrokerError) in
+                    do throws(LogError) {
+                        try partition.log.rollIfDue(now: now)
+                        // What the coordinators need is not a matter of age.
+                        if !topic.isInternal { try partition.log.applyRetention(now: now) }
+                    } catch {
+                        // A topic that is deleted meanwhile has nothing left to remove.
+                        if case .closed = error { return }
+                        throw BrokerError(error)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Compacts the logs that need it, the neediest first, and writes down how far that is. Called by the cleaner's
+    /// thread, or by a simulation: it depends on nothing but the logs and the clock.
+    @discardableResult
+    package func cleanLogs() -> [TopicPartition: CleaningReport] {
+        guard !isClosed.load(ordering: .acquiring) else { return [:] }
+        let reports = cleaner.cleanOnce(now: time.milliseconds)
+        if !reports.isEmpty {
+            look("it could not be written down how far logs are compacted") { () throws(BrokerError) in
+                try administer { () throws(BrokerError) in try Self.writeCheckpoints(topics, to: data) }
+            }
+        }
+        return reports
     }
 
     private func look(_ failure: Logger.Message, _ work: () throws(BrokerError) -> Void) {
@@ -361,6 +413,14 @@ public final class EmbeddedBroker: Sendable {
     /// Drops the records before an offset; -1 stands for the end.
     package func deleteRecords(_ id: TopicPartition, before offset: Int64) throws(BrokerError) {
         let partition = try partition(id)
+        let policy = partition.log.configuration.cleanupPolicy
+        guard policy.contains(.delete), !InternalTopic.names.contains(id.topic) else {
+            throw BrokerError(
+                .policyViolation,
+                "records of \(id) cannot be deleted: its log keeps the last record of each key; write tombstones, or add "
+                    + "delete to cleanup.policy"
+            )
+        }
         do throws(LogError) {
             try partition.log.deleteRecords(before: offset == -1 ? partition.log.highWatermark : offset)
         } catch {
@@ -402,6 +462,7 @@ public final class EmbeddedBroker: Sendable {
                         time: time,
                         recoveryPoint: 0,
                         logStart: nil,
+                        cleanedEnd: 0,
                         wasClean: true
                     )
                 )

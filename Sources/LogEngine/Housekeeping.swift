@@ -28,12 +28,15 @@ final class Housekeeping: Sendable {
     private let isStopped = Atomic<Bool>(false)
     private let thread = Mutex<PlatformThread?>(nil)
 
-    init(every interval: Duration) {
+    private let name: String
+
+    init(named name: String = "broker-house", every interval: Duration) {
+        self.name = name
         self.interval = interval
     }
 
     func start(_ work: @escaping @Sendable () -> Void) {
-        let started = PlatformThread.start(name: "broker-house") { [self] in
+        let started = PlatformThread.start(name: name) { [self] in
             while !isStopped.load(ordering: .acquiring) {
                 bell.wait(for: interval)
                 if !isStopped.load(ordering: .acquiring) { work() }

@@ -39,7 +39,8 @@ package enum ReadLimit: Hashable, Sendable {
 package struct ReadResult: Hashable, Sendable {
     /// The base offset of the first batch read, which can be smaller than the offset asked for; nil if there was none.
     package var firstBatchOffset: Int64?
-    /// Where to read on: the offset after the last batch, or the one asked for if nothing was read.
+    /// Where to read on: the offset after the last batch; if nothing was read the one asked for, or the end of a gap that
+    /// compaction has left there.
     package var nextOffset: Int64
     package var logStartOffset: Int64
     package var highWatermark: Int64

@@ -43,6 +43,8 @@ package struct OffsetCheckpointFile: Sendable {
     package static let recoveryPoint = "recovery-point-offset-checkpoint"
     /// Where each log begins after records were deleted.
     package static let logStart = "log-start-offset-checkpoint"
+    /// Up to where each log was compacted.
+    package static let cleaner = "cleaner-offset-checkpoint"
 
     private let path: FilePath
     private let fileSystem: any FileSystem

@@ -21,6 +21,8 @@ struct LogDirectory {
         var found = LogDirectory()
         var indexes: [(baseOffset: Int64, kind: SegmentFileKind)] = []
         var swaps: [(baseOffset: Int64, kind: SegmentFileKind)] = []
+        var cleaned: [(baseOffset: Int64, kind: SegmentFileKind)] = []
+        var leftovers: [FilePath] = []
         for entry in try fileSystem.contents(of: directory) {
             guard entry.kind == .file else {
                 report.foreignFiles.append(directory.appending(entry.name))
@@ -40,9 +42,10 @@ struct LogDirectory {
             } else if let swap = name(entry.name, without: ".swap").flatMap({ SegmentFileKind.parse($0) }) {
                 swaps.append(swap)
             } else if isLeftover(entry.name) {
-                let path = directory.appending(entry.name)
-                try fileSystem.removeFile(path)
-                report.removedLeftovers.append(path)
+                if let file = name(entry.name, without: ".cleaned").flatMap({ SegmentFileKind.parse($0) }) {
+                    cleaned.append(file)
+                }
+                leftovers.append(directory.appending(entry.name))
             } else if entry.name != PartitionMetadata.fileName {
                 report.foreignFiles.append(directory.appending(entry.name))
             }
@@ -50,8 +53,12 @@ struct LogDirectory {
         found.segments.sort()
         found.snapshots.sort()
         if !swaps.isEmpty {
-            try found.complete(swaps, in: directory, fileSystem, &report)
+            try found.complete(swaps, cleaned, in: directory, fileSystem, &report)
             return try sweep(directory, fileSystem, &report)
+        }
+        for path in leftovers {
+            try fileSystem.removeFile(path)
+            report.removedLeftovers.append(path)
         }
         let known = Set(found.segments)
         for index in indexes where !known.contains(index.baseOffset) {
@@ -75,44 +82,61 @@ struct LogDirectory {
         }
     }
 
-    /// Finishes an interrupted compaction: `.swap` files are whole and replace the segments whose offsets they cover.
+    /// Finishes an interrupted compaction: a `.log.swap` is whole and replaces the segments whose offsets it covers
+    /// (`SegmentSwap` says how that comes about).
     private func complete(
         _ swaps: [(baseOffset: Int64, kind: SegmentFileKind)],
+        _ cleaned: [(baseOffset: Int64, kind: SegmentFileKind)],
         in directory: FilePath,
         _ fileSystem: any FileSystem,
         _ report: inout RecoveryReport
     ) throws(FileError) {
-        func swapPath(_ swap: (baseOffset: Int64, kind: SegmentFileKind)) -> FilePath {
-            directory.appending(swap.kind.fileName(swap.baseOffset) + ".swap")
+        func remove(_ path: FilePath) throws(FileError) {
+            try fileSystem.removeFile(path)
+            report.removedLeftovers.append(path)
         }
-        for swap in swaps where swap.kind == .log {
-            let file = try fileSystem.open(swapPath(swap), .readOnly)
-            defer { file.close() }
-            var scanner = SegmentScanner(
-                file,
-                baseOffset: swap.baseOffset,
-                from: 0,
-                size: try file.size(),
-                nextOffset: swap.baseOffset
-            )
-            report.bytesRead += scanner.bytesRead
-            do throws(SegmentScanError) {
-                while try scanner.next({ _, _ in }) != nil {}
-            } catch {
-                // A damaged one is taken over as it is: reading the segment will name the place.
-            }
-            for base in segments where base > swap.baseOffset && base < scanner.nextOffset {
-                for kind in SegmentFileKind.allCases {
-                    let path = directory.appending(kind.fileName(base))
-                    try fileSystem.removeFile(path)
-                    report.removedLeftovers.append(path)
-                }
-            }
+        let decided = Set(swaps.filter { $0.kind == .log }.map(\.baseOffset))
+        for (base, kind) in swaps where !decided.contains(base) {
+            // Either the replacement was not decided, or Kafka, which renames the log first, was stopped before it
+            // renamed this index: the one in place may be an older segment's, so it is built again.
+            try remove(directory.appending(kind.fileName(base) + SegmentFileSuffix.swap.rawValue))
+            if kind == .offsetIndex || kind == .timeIndex { try remove(directory.appending(kind.fileName(base))) }
         }
-        // The log last: with it, the replacement has happened.
-        for swap in swaps.sorted(by: { $0.kind != .log && $1.kind == .log }) {
-            try fileSystem.rename(swapPath(swap), to: directory.appending(swap.kind.fileName(swap.baseOffset)))
+        for base in decided.sorted() {
+            // Kafka renames one after the other; what it had not come to belongs to the replacement all the same.
+            for leftover in cleaned where leftover.baseOffset == base && leftover.kind != .log {
+                let name = leftover.kind.fileName(base)
+                try fileSystem.rename(
+                    directory.appending(name + SegmentFileSuffix.cleaned.rawValue),
+                    to: directory.appending(name + SegmentFileSuffix.swap.rawValue)
+                )
+            }
+            let end = try endOffset(ofSwap: base, in: directory, fileSystem, &report)
+            let replaced = segments.filter { $0 > base && $0 < end }
+            try SegmentSwap(baseOffset: base, replaced: replaced, directory: directory, fileSystem: fileSystem)
+                .complete()
+            report.removedLeftovers += replaced.map { directory.appending(SegmentFileKind.log.fileName($0)) }
         }
         try fileSystem.synchronizeDirectory(directory)
+    }
+
+    /// The offset after the last batch of a segment that is to replace others.
+    private func endOffset(
+        ofSwap base: Int64,
+        in directory: FilePath,
+        _ fileSystem: any FileSystem,
+        _ report: inout RecoveryReport
+    ) throws(FileError) -> Int64 {
+        let name = SegmentFileKind.log.fileName(base) + SegmentFileSuffix.swap.rawValue
+        let file = try fileSystem.open(directory.appending(name), .readOnly)
+        defer { file.close() }
+        var scanner = SegmentScanner(file, baseOffset: base, from: 0, size: try file.size(), nextOffset: base)
+        do throws(SegmentScanError) {
+            while try scanner.next({ _, _ in }) != nil {}
+        } catch {
+            // A damaged one is taken over as it is: reading the segment will name the place.
+        }
+        report.bytesRead += scanner.bytesRead
+        return scanner.nextOffset
     }
 }

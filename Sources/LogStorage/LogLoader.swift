@@ -147,8 +147,10 @@ struct LogLoader {
         }
     }
 
-    private func makeState(_ active: ActiveSegment, first: Int64, end: Int64) -> LogState {
-        LogState(
+    private func makeState(_ segment: ActiveSegment, first: Int64, end: Int64) -> LogState {
+        var active = segment
+        if active.size > 0 { (active.firstWriteMs, active.lastWriteMs) = (now, now) }
+        return LogState(
             configuration: configuration,
             sealed: sealed,
             active: active,

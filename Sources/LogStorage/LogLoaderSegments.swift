@@ -32,7 +32,13 @@ extension LogLoader {
         if !areTimesSound { noteRepair(files.path(.timeIndex), times.isMissing ? .missing : .malformed) }
         if areOffsetsSound, areTimesSound {
             let largest = times.last.map { entry in entry.withUnsafeBytes { TimeIndexEntry($0, at: 0).timestamp } }
-            return SealedSegment(files: files, size: size, largestTimestamp: largest ?? -1, aborted: aborted)
+            return SealedSegment(
+                files: files,
+                size: size,
+                largestTimestamp: largest ?? -1,
+                aborted: aborted,
+                lastWriteMs: now
+            )
         }
         var index = SegmentIndex()
         let interval = configuration.indexIntervalBytes
@@ -46,7 +52,13 @@ extension LogLoader {
             try fileSystem.synchronizeDirectory(directory)
         }
         report.segmentsScanned += 1
-        return SealedSegment(files: files, size: size, largestTimestamp: index.maxTimestamp, aborted: aborted)
+        return SealedSegment(
+            files: files,
+            size: size,
+            largestTimestamp: index.maxTimestamp,
+            aborted: aborted,
+            lastWriteMs: now
+        )
     }
 
     /// How an index file ends.
@@ -245,7 +257,8 @@ extension LogLoader {
                     files: files,
                     size: active.size,
                     largestTimestamp: sealedIndex.maxTimestamp,
-                    aborted: aborted
+                    aborted: aborted,
+                    lastWriteMs: now
                 )
             )
             files.close()

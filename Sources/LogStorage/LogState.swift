@@ -24,6 +24,11 @@ struct LogState: Sendable {
     var isClosed = false
     /// Set while the last things are written before the log is closed.
     var isClosing = false
+    /// The cleaner has been up to here: before it, a key has one record at most, apart from those of the segment's own
+    /// past. Too small a number costs another look, too great a one would bring old values back.
+    var cleanedEndOffset: Int64 = 0
+    /// Counts the times that the log's end was cut off.
+    var truncationCount = 0
     /// Counts the times that stored bytes were taken away, so that a reader notices that it read beside the lock.
     var generation = 0
     var readPositions = ReadPositions()

@@ -23,6 +23,11 @@ package final class PartitionLog: Sendable {
     let time: any TimeSource
     let state: Mutex<LogState>
     let flushing: Mutex<Void>
+    /// Held while the log is cleaned; taken before the others.
+    let cleaning = Mutex(())
+    /// A replacement of segments that was decided and whose files do not have their final names yet. Changes while
+    /// `flushing` is held.
+    let pendingSwap = Mutex<SegmentSwap?>(nil)
 
     private init(
         partition: TopicPartition,
@@ -49,6 +54,7 @@ package final class PartitionLog: Sendable {
     ///   - recoveryPoint: up to where the log is known to be on disk, from the data directory's checkpoint; 0 if unknown.
     ///   - wasCleanShutdown: whether the log was closed in order, so that what its files say may be trusted.
     ///   - logStartOffset: from the data directory's checkpoint, if records were deleted.
+    ///   - cleanedEndOffset: from the data directory's checkpoint, up to where the log was compacted; 0 if unknown.
     /// - Throws: `LogError.corruptBatch` for damage below the recovery point, or anywhere after a clean stop.
     package static func open(
         directory: FilePath,
@@ -59,7 +65,8 @@ package final class PartitionLog: Sendable {
         topicId: Identifier128?,
         recoveryPoint: Int64,
         wasCleanShutdown: Bool,
-        logStartOffset: Int64?
+        logStartOffset: Int64?,
+        cleanedEndOffset: Int64 = 0
     ) throws(LogError) -> PartitionLog {
         var loader = LogLoader(
             directory: directory,
@@ -69,7 +76,8 @@ package final class PartitionLog: Sendable {
             now: time.milliseconds,
             wasCleanShutdown: wasCleanShutdown
         )
-        let state = try loader.load(recoveryPoint: recoveryPoint, logStartOffset: logStartOffset)
+        var state = try loader.load(recoveryPoint: recoveryPoint, logStartOffset: logStartOffset)
+        state.cleanedEndOffset = min(max(cleanedEndOffset, 0), state.logEndOffset)
         let log = PartitionLog(
             partition: partition,
             directory: directory,
@@ -116,6 +124,9 @@ package final class PartitionLog: Sendable {
         state.withLock { state in state.sealed.map(\.baseOffset) + [state.active.baseOffset] }
     }
 
+    /// Up to where the log was compacted; to be written to the data directory's checkpoint.
+    package var cleanedEndOffset: Int64 { state.withLock { $0.cleanedEndOffset } }
+
     /// Changes the settings, for appends from now on.
     package func updateConfiguration(_ configuration: LogConfiguration) {
         state.withLock { $0.configuration = configuration }
@@ -158,7 +169,8 @@ package final class PartitionLog: Sendable {
     /// Fails if the log takes no writes.
     func checkWritable(_ state: borrowing LogState) throws(LogError) {
         if state.isClosed || state.isClosing { throw .closed(partition) }
-        if let failure = state.failure { throw .writesStopped(partition, failure) }
+        let failure = state.failure
+        if let failure { throw .writesStopped(partition, failure) }
     }
 
     /// Runs file calls in the terms of this log's errors.

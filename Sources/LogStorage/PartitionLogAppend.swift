@@ -129,7 +129,7 @@ extension PartitionLog {
             producer.apply(header, now: request.now)
             state.producers.update(producer)
         }
-        finish(header, size: bytes.count, leaderEpoch: request.leaderEpoch, in: &state)
+        finish(header, size: bytes.count, leaderEpoch: request.leaderEpoch, now: request.now, in: &state)
         return appended(base: storedBase ?? base, header, request, state)
     }
 
@@ -179,7 +179,7 @@ extension PartitionLog {
                 producer.apply(header, now: request.now)
                 state.producers.update(producer)
             }
-            finish(header, size: header.sizeInBytes, leaderEpoch: request.leaderEpoch, in: &state)
+            finish(header, size: header.sizeInBytes, leaderEpoch: request.leaderEpoch, now: request.now, in: &state)
         }
         return appended(base: storedBase ?? base, headers[headers.count - 1], request, state)
     }
@@ -295,6 +295,7 @@ extension PartitionLog {
         _ header: RecordBatchHeader,
         size: Int,
         leaderEpoch: Int32,
+        now: Int64,
         in state: inout LogState
     ) {
         precondition(header.baseOffset == state.logEndOffset, "a batch is appended at the log's end")
@@ -308,6 +309,8 @@ extension PartitionLog {
             interval: state.configuration.indexIntervalBytes
         )
         if state.active.firstTimestamp == nil { state.active.firstTimestamp = header.maxTimestamp }
+        if state.active.firstWriteMs == nil { state.active.firstWriteMs = now }
+        state.active.lastWriteMs = now
         state.active.size += Int64(size)
         state.logEndOffset = header.nextOffset
     }

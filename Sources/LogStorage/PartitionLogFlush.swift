@@ -152,7 +152,8 @@ extension PartitionLog {
                     files: state.active.files,
                     size: state.active.size,
                     largestTimestamp: index.maxTimestamp,
-                    aborted: state.active.aborted
+                    aborted: state.active.aborted,
+                    lastWriteMs: state.active.lastWriteMs ?? time.milliseconds
                 )
             )
             state.active = ActiveSegment(

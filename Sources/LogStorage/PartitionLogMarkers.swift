@@ -94,7 +94,7 @@ extension PartitionLog {
                 )
             )
         }
-        finish(header, size: bytes.count, leaderEpoch: leaderEpoch, in: &state)
+        finish(header, size: bytes.count, leaderEpoch: leaderEpoch, now: now, in: &state)
         let result = AppendResult(
             baseOffset: offset,
             lastOffset: offset,

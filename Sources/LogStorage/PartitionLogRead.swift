@@ -137,20 +137,21 @@ extension PartitionLog {
             throw .outOfRange(partition, offset: offset, first: state.logStartOffset, end: end)
         }
         let stable = state.lastStableOffset
+        let upper: Int64
+        switch limit {
+        case .logEnd, .highWatermark: upper = end
+        case .lastStableOffset: upper = stable
+        }
         let result = ReadResult(
             firstBatchOffset: nil,
-            nextOffset: offset,
+            // What lies before a segment that is looked at on suspicion was compacted away.
+            nextOffset: max(offset, min(hint ?? offset, upper)),
             logStartOffset: state.logStartOffset,
             highWatermark: end,
             lastStableOffset: stable,
             logEndOffset: end,
             abortedTransactions: []
         )
-        let upper: Int64
-        switch limit {
-        case .logEnd, .highWatermark: upper = end
-        case .lastStableOffset: upper = stable
-        }
         guard offset < upper, hint ?? offset < upper else {
             return ReadPlan(result: result, upperOffset: upper, place: nil)
         }

@@ -21,6 +21,7 @@ extension PartitionLog {
         // With a new segment to go on in, what is deleted can leave the disk.
         if isWhole { try roll() }
         return try flushing.withLock { (_) throws(LogError) in
+            try completePendingSwap()
             let (start, removed) = try state.withLock { (state) throws(LogError) in
                 try checkWritable(state)
                 return (max(offset, state.logStartOffset), state.moveStart(to: offset))
@@ -47,8 +48,9 @@ extension PartitionLog {
     @discardableResult
     package func truncate(to offset: Int64) throws(LogError) -> Int64 {
         try flushing.withLock { (_) throws(LogError) in
+            try completePendingSwap()
             // Nobody may append or plan a read while segments come and go, so the lock is held throughout.
-            try state.withLock { (state) throws(LogError) in
+            return try state.withLock { (state) throws(LogError) in
                 try checkWritable(state)
                 guard offset >= state.logStartOffset else {
                     throw .outOfRange(partition, offset: offset, first: state.logStartOffset, end: state.logEndOffset)
@@ -103,6 +105,9 @@ extension PartitionLog {
         )
         var reloaded = try loader.load(recoveryPoint: 0, logStartOffset: state.logStartOffset)
         reloaded.generation = state.generation + 1
+        // What comes in the place of what was cut off was never cleaned.
+        reloaded.truncationCount = state.truncationCount + 1
+        reloaded.cleanedEndOffset = min(state.cleanedEndOffset, offset)
         for files in state.sealed.map(\.files) + [state.active.files] { files.close() }
         return reloaded
     }

@@ -27,6 +27,15 @@ enum SegmentFileKind: String, CaseIterable, Sendable {
     }
 }
 
+/// What a segment's files end with while compaction replaces some segments by one (LE-85).
+enum SegmentFileSuffix: String, Sendable {
+    case none = ""
+    /// They are being written; a crash leaves them to be removed.
+    case cleaned = ".cleaned"
+    /// They are whole: the replacement will happen, whatever comes between.
+    case swap = ".swap"
+}
+
 /// The files of one segment. The `.log` is opened when it is first needed and stays open; indexes are opened for a
 /// look-up and closed again, so that a log of many segments holds few descriptors.
 ///
@@ -36,16 +45,34 @@ final class SegmentFiles: Sendable {
     let directory: FilePath
     let fileSystem: any FileSystem
     private let handle: Mutex<(any File)?>
+    private let suffix: Mutex<SegmentFileSuffix>
 
-    init(baseOffset: Int64, directory: FilePath, fileSystem: any FileSystem, log: (any File)? = nil) {
+    init(
+        baseOffset: Int64,
+        directory: FilePath,
+        fileSystem: any FileSystem,
+        log: (any File)? = nil,
+        suffix: SegmentFileSuffix = .none
+    ) {
         self.baseOffset = baseOffset
         self.directory = directory
         self.fileSystem = fileSystem
         handle = Mutex(log)
+        self.suffix = Mutex(suffix)
     }
 
+    /// Where a file of the segment is now.
     func path(_ kind: SegmentFileKind) -> FilePath {
-        FilePath("\(directory.string)/\(kind.fileName(baseOffset))")
+        path(kind, suffix.withLock { $0 })
+    }
+
+    func path(_ kind: SegmentFileKind, _ suffix: SegmentFileSuffix) -> FilePath {
+        FilePath("\(directory.string)/\(kind.fileName(baseOffset))\(suffix.rawValue)")
+    }
+
+    /// Takes note that the segment's files were renamed.
+    func setSuffix(_ new: SegmentFileSuffix) {
+        suffix.withLock { $0 = new }
     }
 
     /// The open `.log`.
@@ -123,6 +150,18 @@ final class SegmentFiles: Sendable {
         return best
     }
 
+    /// How many entries an index has on disk; 0 if there is none.
+    func entryCount(in kind: SegmentFileKind, size: Int) throws(FileError) -> Int64 {
+        do throws(FileError) {
+            let file = try fileSystem.open(path(kind), .readOnly)
+            defer { file.close() }
+            return try file.size() / Int64(size)
+        } catch {
+            if error.reason == .notFound { return 0 }
+            throw error
+        }
+    }
+
     private static func read(_ file: any File, into bytes: inout [UInt8], at offset: Int64) throws(FileError) {
         var failure: FileError?
         bytes.withUnsafeMutableBytes { buffer in
@@ -142,14 +181,21 @@ final class SegmentFiles: Sendable {
     }
 
     /// Writes the indexes and makes their contents durable; their names become durable with the directory's.
-    func writeIndexes(_ index: SegmentIndex, _ aborted: [AbortedTransaction]) throws(FileError) {
+    ///
+    /// - Parameter keepsEmpty: whether a transaction index without entries is a file all the same: it may have to take
+    ///   the place of another.
+    func writeIndexes(
+        _ index: SegmentIndex,
+        _ aborted: [AbortedTransaction],
+        keepsEmpty: Bool = false
+    ) throws(FileError) {
         var writer = ByteWriter(capacity: index.offsets.count * OffsetIndexEntry.size)
         for entry in index.offsets { entry.write(to: &writer) }
         try WholeFile.write(writer.array, to: path(.offsetIndex), fileSystem)
         writer.removeAll()
         for entry in index.times { entry.write(to: &writer) }
         try WholeFile.write(writer.array, to: path(.timeIndex), fileSystem)
-        guard !aborted.isEmpty else {
+        guard !aborted.isEmpty || keepsEmpty else {
             try fileSystem.removeFile(path(.transactionIndex))
             return
         }
@@ -168,6 +214,9 @@ struct SealedSegment: Sendable {
     var largestTimestamp: Int64
     /// What its transaction index holds.
     var aborted: [AbortedTransaction]
+    /// When, by the broker's clock, it took its last batch at the latest: what its age is counted from if its records
+    /// have no timestamps.
+    var lastWriteMs: Int64
 
     var baseOffset: Int64 { files.baseOffset }
 }
@@ -181,8 +230,13 @@ struct ActiveSegment: Sendable {
     var index = SegmentIndex()
     /// The transactions whose abort markers stand in this segment.
     var aborted: [AbortedTransaction] = []
-    /// The first batch's timestamp, which `segment.ms` counts from.
+    /// The first batch's timestamp, which `segment.ms` counts from when a batch comes.
     var firstTimestamp: Int64?
+    /// When, by the broker's clock, the first batch came (or the log was opened with it), which `segment.ms` counts from
+    /// while none comes; nil for an empty segment.
+    var firstWriteMs: Int64?
+    /// When the last batch came, by the same clock.
+    var lastWriteMs: Int64?
     /// Whether bytes of a failed write may stand after `size`.
     var hasTornTail = false
 

@@ -74,5 +74,8 @@ public struct BatchAttributes: Hashable, Sendable {
     public var isControl: Bool { rawValue & (1 << 5) != 0 }
 
     /// Whether the base timestamp is the time at which the cleaner may drop the batch's tombstones or marker.
-    public var hasDeleteHorizon: Bool { rawValue & (1 << 6) != 0 }
+    public var hasDeleteHorizon: Bool {
+        get { rawValue & (1 << 6) != 0 }
+        set { rawValue = newValue ? rawValue | (1 << 6) : rawValue & ~(1 << 6) }
+    }
 }

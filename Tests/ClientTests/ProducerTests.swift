@@ -1,3 +1,4 @@
+import MillraceEmbeddedClient
 import MillraceFileIO
 import MillraceLogClient
 import MillraceLogEngine
@@ -52,6 +53,52 @@ struct ProducerTests {
                 try await world.producer { $0.batchSize = 0 }
             }?.code == .invalidArgument
         )
+    }
+
+    @Test("a producer that its partition knows less of than was acknowledged goes on with the next epoch")
+    func epochBump() async throws {
+        let world = try ClientWorld(NewTopic("t"))
+        let id = TopicPartition("t", 0)
+        let producer = try await world.producer()
+        for value in ["a", "b", "c"] { try await producer.send(record(value)) }
+        let log = try world.broker.partition(id).log
+        try log.truncate(to: 1)
+        #expect(try await producer.send(record("d")).offset == 1)
+        #expect(try await producer.send(record("e")).offset == 2)
+        let known = try #require(log.describeProducers().first)
+        #expect(known.producer.epoch == 1 && known.lastSequence == 1)
+        await producer.close()
+        #expect(try await world.values("t") == ["a", "d", "e"])
+    }
+
+    @Test("an administrator sees a partition's producers, and where their transactions are open")
+    func describeProducers() async throws {
+        let world = try ClientWorld(NewTopic("t"))
+        let id = TopicPartition("t", 0)
+        let producer = try await world.producer()
+        for value in ["a", "b"] { try await producer.send(record(value)) }
+        let owner = try world.broker.transactions.initProducerId("owner", timeout: .seconds(60))
+        try world.broker.transactions.addPartitions([id], to: "owner", producer: owner)
+        let builder = RecordBatchBuilder()
+        builder.append(key: nil, value: nil, timestamp: 5)
+        _ = try world.broker.partition(id).append(
+            try builder.seal(producer: owner, baseSequence: 0, isTransactional: true),
+            origin: .client
+        )
+        let admin = try world.broker.connectAdmin()
+        func found(_ identity: Int64) throws -> PartitionProducer? {
+            try admin.describeProducers(of: id).first { $0.producer.id == identity }
+        }
+        #expect(try admin.describeProducers(of: id).count == 2)
+        #expect(try found(owner.id)?.transactionStartOffset == 2)
+        #expect(try found(owner.id)?.coordinatorEpoch == nil)
+        let plain = try #require(try admin.describeProducers(of: id).first { $0.producer.id != owner.id })
+        #expect(plain.lastSequence == 1 && plain.transactionStartOffset == nil)
+        _ = try world.broker.transactions.end("owner", producer: owner, .commit)
+        #expect(try found(owner.id)?.transactionStartOffset == nil)
+        #expect(try found(owner.id)?.coordinatorEpoch == 0)
+        #expect(try found(owner.id)?.producer.epoch == owner.epoch + 1)
+        await producer.close()
     }
 
     @Test("a batch that is sent again is acknowledged with its first offset and stored once; a gap is refused")

@@ -136,6 +136,16 @@ struct GroupOffsetTests {
         #expect(fetch(harness) == committed(5))
     }
 
+    @Test("A tombstone after a transaction's offset wins over it, as it does when the log is compacted")
+    func laterTombstone() throws {
+        let harness = GroupHarness()
+        try commit(5, in: harness)
+        try commitInTransaction(9, in: harness)
+        harness.coordinator.replay(.offset(OffsetKey(groupId: "g", partition: first), nil), producerId: nil)
+        harness.coordinator.replayTransactionMarker(producerId: Self.producerId, result: .commit)
+        #expect(fetch(harness) == FetchedOffset.none)
+    }
+
     @Test("A plain commit after a transaction's wins over it")
     func laterPlainCommit() throws {
         let harness = GroupHarness()

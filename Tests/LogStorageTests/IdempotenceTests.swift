@@ -1,4 +1,5 @@
 import MillracePrimitives
+import MillraceRecordFormat
 import MillraceSimulationKit
 import Testing
 
@@ -184,5 +185,86 @@ struct IdempotenceTests {
         #expect(log.removeExpiredProducers() == 0)
         try log.close(clean: true)
         #expect(try fixture.open().append(TestBatch("a").from(7, sequence: 0).at(1_000)).isDuplicate)
+    }
+}
+
+extension IdempotenceTests {
+    @Test("a repeated batch is answered with its original offset and append time")
+    func originalAppendTime() throws {
+        let fixture = LogFixture { $0.timestampType = .logAppendTime }
+        let log = try fixture.open()
+        let first = try log.append(TestBatch("a").from(7, sequence: 0))
+        #expect(first.appendTime == fixture.time.milliseconds)
+        fixture.time.advance(by: .seconds(5))
+        for sequence: Int32 in 1..<5 { try log.append(TestBatch("b").from(7, sequence: sequence)) }
+        let again = try log.append(TestBatch("a").from(7, sequence: 0))
+        #expect(again.isDuplicate && again.appendTime == first.appendTime && again.baseOffset == first.baseOffset)
+    }
+
+    @Test("the window of five batches crosses the greatest sequence number")
+    func windowAcrossWrapAround() throws {
+        let log = try LogFixture().open()
+        let sequences = [Int32.max - 2, Int32.max - 1, Int32.max, 0, 1, 2]
+        for sequence in sequences { try log.append(TestBatch("\(sequence)").from(7, sequence: sequence)) }
+        for (index, sequence) in sequences.enumerated().dropFirst() {
+            #expect(try log.append(TestBatch("x").from(7, sequence: sequence)).baseOffset == Int64(index))
+        }
+        #expect(
+            throws: LogError.outOfOrderSequence(
+                partition,
+                ProducerIdentity(id: 7, epoch: 0),
+                expected: 3,
+                got: sequences[0]
+            )
+        ) {
+            try log.append(TestBatch("x").from(7, sequence: sequences[0]))
+        }
+        #expect(throws: LogError.outOfOrderSequence(partition, ProducerIdentity(id: 7, epoch: 0), expected: 3, got: 4))
+        {
+            try log.append(TestBatch("x").from(7, sequence: 4))
+        }
+    }
+
+    @Test("a new epoch forgets the window of the old one")
+    func windowOfOldEpoch() throws {
+        let log = try LogFixture().open()
+        try log.append(TestBatch("a").from(7, sequence: 0))
+        let bumped = try log.append(TestBatch("b").from(7, epoch: 1, sequence: 0))
+        #expect(!bumped.isDuplicate && bumped.baseOffset == 1)
+        #expect(try log.append(TestBatch("b").from(7, epoch: 1, sequence: 0)).isDuplicate)
+    }
+
+    @Test("a producer that was forgotten goes on where it was, or has to begin anew if the protocol says so")
+    func afterExpiry() throws {
+        let fixture = LogFixture()
+        let log = try fixture.open()
+        try log.append(TestBatch("a").from(7, epoch: 2, sequence: 0))
+        try log.append(TestBatch("a").from(8, epoch: 2, sequence: 0))
+        fixture.time.advance(by: .seconds(86_400))
+        #expect(log.removeExpiredProducers() == 2)
+        try log.append(TestBatch("b").from(7, epoch: 2, sequence: 1))
+        let unknown = LogError.outOfOrderSequence(partition, ProducerIdentity(id: 8, epoch: 2), expected: 0, got: 1)
+        #expect(throws: unknown) {
+            try log.append(TestBatch("b").from(8, epoch: 2, sequence: 1), unknownProducer: .startsAtZero)
+        }
+        // As a client does then (KIP-360): the next epoch, from zero.
+        try log.append(TestBatch("b").from(8, epoch: 3, sequence: 0), unknownProducer: .startsAtZero)
+        #expect(log.describeProducers().map(\.producer.epoch) == [2, 3])
+    }
+
+    @Test("a producer with an open transaction is never forgotten, over a restart neither")
+    func openTransactionNeverExpires() throws {
+        let fixture = LogFixture()
+        let log = try fixture.open()
+        try log.append(TestBatch("a").from(7, sequence: 0, transactional: true))
+        fixture.time.advance(by: .seconds(900_000))
+        #expect(log.removeExpiredProducers() == 0)
+        try log.close(clean: true)
+        let reopened = try fixture.open()
+        #expect(reopened.openTransactions.map(\.firstOffset) == [0])
+        #expect(reopened.removeExpiredProducers() == 0)
+        try reopened.end(.commit, 7)
+        fixture.time.advance(by: .seconds(86_400))
+        #expect(reopened.removeExpiredProducers() == 1)
     }
 }

@@ -2,8 +2,9 @@ import MillracePrimitives
 
 /// What the log says about groups: a function of the replayed records and markers alone, equal after recovery.
 ///
-/// Offsets that a transaction commits wait here for its marker, as in any partition; a later plain commit of the same
-/// partition wins over them (KIP-98, KAFKA-5259).
+/// Offsets that a transaction commits wait here for its marker, as in any partition; a later plain commit or tombstone of
+/// the same partition wins over them (KIP-98, KAFKA-5259). So the last record of a key decides, whenever its marker came,
+/// and compaction, which keeps that record, changes nothing.
 package struct GroupLog: Hashable, Sendable {
     /// A value and when it was replayed, counted in records.
     struct Stored: Hashable, Sendable {
@@ -30,8 +31,17 @@ package struct GroupLog: Hashable, Sendable {
         case .offset(let key, nil):
             offsets[key.groupId]?[key.partition] = nil
             if offsets[key.groupId]?.isEmpty == true { offsets[key.groupId] = nil }
+            dropPending(key)
         case .group(let groupId, let metadata):
             groups[groupId] = metadata
+        }
+    }
+
+    private mutating func dropPending(_ key: OffsetKey) {
+        for (producerId, groups) in pending where groups[key.groupId]?[key.partition] != nil {
+            pending[producerId]?[key.groupId]?[key.partition] = nil
+            if pending[producerId]?[key.groupId]?.isEmpty == true { pending[producerId]?[key.groupId] = nil }
+            if pending[producerId]?.isEmpty == true { pending[producerId] = nil }
         }
     }
 

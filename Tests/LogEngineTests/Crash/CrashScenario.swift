@@ -86,6 +86,7 @@ struct CrashScenario {
         let other = try world.takeOver("other")
         try world.sendIdempotent(2, to: second, repeats: true)
         try world.commitPosition(4)
+        try world.clean()
 
         // Left open to the end, with a commit of the other owner and a plain record behind it.
         try world.copy(1, by: copier, to: [first, third])

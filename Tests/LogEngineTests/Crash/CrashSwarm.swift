@@ -20,6 +20,7 @@ final class CrashSwarm {
         case observe
         case commitPosition
         case reopen
+        case clean
         case diskFull
         case failedSync
     }
@@ -71,6 +72,7 @@ final class CrashSwarm {
         case .observe: try world.observe()
         case .commitPosition: try world.commitPosition(try world.broker.partition(CrashWorld.input).log.logEndOffset)
         case .reopen: try reopen()
+        case .clean: try world.clean()
         case .diskFull:
             hasFaults = true
             world.fileSystem.fail(with: .noSpace, on: .write, skipping: number(0...10))

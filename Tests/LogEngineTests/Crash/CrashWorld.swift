@@ -103,6 +103,13 @@ final class CrashWorld {
         try stopIfCrashed()
     }
 
+    /// Lets the cleaner make a round, as its thread does now and then.
+    func clean() throws {
+        history.step = "clean logs"
+        try broker.cleanLogs()
+        try stopIfCrashed()
+    }
+
     // Producers without transactions
 
     /// A plain producer's records: sent, then flushed.
