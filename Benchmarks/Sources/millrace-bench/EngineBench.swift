@@ -19,7 +19,7 @@ struct EngineBench {
 
     func run(_ workload: EngineWorkload) async throws -> Sample {
         switch workload {
-        case .memcpy: return try Resources.sample(records: bench.records) { copyMemory() }
+        case .memcpy: return Resources.sample(records: bench.records) { copyMemory() }
         case .disk:
             let path = directory + "/disk"
             return try Resources.sample(records: bench.records) { try Resources.writeFile(path, bytes: bytes) }
