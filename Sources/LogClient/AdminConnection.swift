@@ -72,10 +72,3 @@ public protocol AdminConnection: GroupAdministration, TransactionAdministration 
     /// The producers that a partition remembers, by id.
     func describeProducers(of partition: TopicPartition) throws(ClientError) -> [PartitionProducer]
 }
-
-extension AdminConnection {
-    /// For logs that do not tell.
-    public func describeProducers(of partition: TopicPartition) throws(ClientError) -> [PartitionProducer] {
-        throw ClientError(.other, "this log does not tell which producers \(partition) remembers")
-    }
-}

@@ -78,6 +78,8 @@ struct CoordinatorCommandTests {
         _ = try await producer.send(ProducerRecord(topic: "t", key: nil, value: "undecided"))
         let ongoing = try CommandRun("transactions", "list", "--state", "Ongoing", "--json", data: directory.url)
         #expect(ongoing.output.contains(#""transactionalId" : "p""#), "\(ongoing.output)")
+        let producers = try CommandRun("transactions", "producers", "--topic", "t", "--json", data: directory.url)
+        #expect(producers.output.contains(#""transactionStartOffset" : 0"#), "\(producers.output)")
         _ = try await producer.prepare()
         broker.close()
 

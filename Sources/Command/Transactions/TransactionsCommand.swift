@@ -18,7 +18,8 @@ struct TransactionsCommand: AsyncParsableCommand {
               millrace transactions force-terminate word-count-0-0
             """,
         subcommands: [
-            ListTransactionsCommand.self, DescribeTransactionsCommand.self, FindHangingCommand.self,
+            ListTransactionsCommand.self, DescribeTransactionsCommand.self, ProducersCommand.self,
+            FindHangingCommand.self,
             AbortTransactionCommand.self, ForceTerminateCommand.self,
         ],
         defaultSubcommand: ListTransactionsCommand.self
