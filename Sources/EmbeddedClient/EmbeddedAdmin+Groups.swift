@@ -65,7 +65,7 @@ extension EmbeddedAdmin {
     func alterOffsets(of group: String, _ offsets: [TopicPartition: CommittedOffset]) throws(ClientError) {
         try checkOpen()
         for (partition, offset) in offsets {
-            _ = try find(partition)
+            _ = try broker.find(partition)
             guard offset.offset >= 0 else {
                 throw ClientError(.invalidArgument, "an offset is not negative: \(offset.offset) for \(partition)")
             }
@@ -84,16 +84,7 @@ extension EmbeddedAdmin {
     }
 
     func offsets(at timestamps: [TopicPartition: Int64]) throws(ClientError) -> [TopicPartition: Int64] {
-        var found: [TopicPartition: Int64] = [:]
-        for (id, timestamp) in timestamps {
-            let log = try find(id).log
-            do throws(LogError) {
-                found[id] = try log.offset(forTimestamp: timestamp)?.offset
-            } catch {
-                throw ClientError(BrokerError(error))
-            }
-        }
-        return found
+        try broker.offsets(at: timestamps)
     }
 
     func recordCount(
@@ -102,7 +93,7 @@ extension EmbeddedAdmin {
         isolation: IsolationLevel,
         maximumBytes: Int
     ) throws(ClientError) -> Int64? {
-        let log = try find(partition).log
+        let log = try broker.find(partition).log
         let isCommitted = isolation == .readCommitted
         var next = max(offset, log.logStartOffset)
         let end = isCommitted ? log.lastStableOffset : log.highWatermark
@@ -137,10 +128,6 @@ extension EmbeddedAdmin {
             }
         }
         return count
-    }
-
-    private func find(_ id: TopicPartition) throws(ClientError) -> Partition {
-        try client { () throws(BrokerError) in try broker.partition(id) }
     }
 }
 

@@ -49,7 +49,7 @@ extension EmbeddedConsumer {
 
     /// The place in a partition that took over the name of one that was deleted; nothing was read of it.
     func replace(_ id: TopicPartition, _ gone: Place) throws(ClientError) -> Place {
-        let place = Place(partition: try find(id), position: nil)
+        let place = Place(partition: try broker.find(id), position: nil)
         gone.partition.unwatch(wakeup)
         place.partition.watch(wakeup)
         places[id] = place

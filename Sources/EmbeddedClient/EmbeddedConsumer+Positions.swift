@@ -95,16 +95,7 @@ extension EmbeddedConsumer {
     }
 
     func offsets(at timestamps: [TopicPartition: Int64]) throws(ClientError) -> [TopicPartition: Int64] {
-        var found: [TopicPartition: Int64] = [:]
-        for (id, timestamp) in timestamps {
-            let log = try find(id).log
-            do throws(LogError) {
-                found[id] = try log.offset(forTimestamp: timestamp)?.offset
-            } catch {
-                throw ClientError(BrokerError(error))
-            }
-        }
-        return found
+        try broker.offsets(at: timestamps)
     }
 
     func partitionCount(of topic: String) throws(ClientError) -> Int32? {
@@ -116,7 +107,7 @@ extension EmbeddedConsumer {
         _ offset: (PartitionLog) -> Int64
     ) throws(ClientError) -> [TopicPartition: Int64] {
         var found: [TopicPartition: Int64] = [:]
-        for id in partitions { found[id] = offset(try find(id).log) }
+        for id in partitions { found[id] = offset(try broker.find(id).log) }
         return found
     }
 

@@ -76,7 +76,7 @@ final class EmbeddedConsumer: ConsumerConnection, @unchecked Sendable {
 
     func assign(_ partitions: [TopicPartition]) throws(ClientError) {
         try checkOpen()
-        for partition in partitions { _ = try find(partition) }
+        for partition in partitions { _ = try broker.find(partition) }
         leaveGroup()
         let wanted = Set(partitions)
         drop(order.filter { !wanted.contains($0) })
@@ -183,9 +183,5 @@ final class EmbeddedConsumer: ConsumerConnection, @unchecked Sendable {
     func checkOpen() throws(ClientError) {
         if isClosed { throw ClientError(.closed, "the consumer is closed") }
         try client { () throws(BrokerError) in try broker.checkOpen() }
-    }
-
-    func find(_ id: TopicPartition) throws(ClientError) -> Partition {
-        try client { () throws(BrokerError) in try broker.partition(id) }
     }
 }
