@@ -88,18 +88,13 @@ extension GroupRuntime {
         }
     }
 
-    /// Drops the positions in a topic that was deleted, so that one made anew under its name is read from its beginning.
+    /// Drops the positions in a topic that was deleted, also those that transactions have not decided on, so that one made
+    /// anew under its name is read from its beginning.
     func forget(topic: String) throws(BrokerError) {
         for shard in shards {
             try shard.state.withLock { (state) throws(BrokerError) in
-                for group in state.coordinator.list() {
-                    let committed = state.coordinator.fetchOffsets(groupId: group.groupId, requiresStable: false)
-                    let gone = committed.keys.filter { $0.topic == topic }.sorted()
-                    let records = gone.map { partition in
-                        GroupRecord.offset(OffsetKey(groupId: group.groupId, partition: partition), nil)
-                    }
-                    try shard.appendInParts(records, &state)
-                }
+                let records = state.coordinator.offsetKeys(inTopic: topic).map { GroupRecord.offset($0, nil) }
+                try shard.appendInParts(records, &state)
             }
         }
     }

@@ -65,6 +65,27 @@ struct GroupOffsetTests {
         #expect(try batches(of: broker) == [40])
     }
 
+    @Test("A position in a deleted topic is forgotten, also one that a transaction commits afterwards")
+    func deletedTopic() throws {
+        let world = EngineWorld()
+        let broker = try world.open()
+        try broker.createTopic("t", partitions: 2, configuration: [:])
+        let producer = try broker.transactions.initProducerId("tx", timeout: .seconds(60))
+        let membership = GroupMembership(groupId: "g")
+        try broker.groups.commit([TopicPartition("t", 0): CommittedOffset(offset: 0)], for: membership)
+        try broker.transactions.commitOffsets(
+            [TopicPartition("t", 1): CommittedOffset(offset: 0)],
+            for: membership,
+            in: "tx",
+            producer: producer
+        )
+        try broker.deleteTopic("t")
+        _ = try broker.transactions.end("tx", producer: producer, .commit)
+        #expect(broker.groups.committedOffsets(of: "g").isEmpty)
+        broker.close()
+        #expect(try world.open().groups.committedOffsets(of: "g").isEmpty)
+    }
+
     @Test("A commit that is larger than a batch may be is refused as a whole")
     func tooLarge() throws {
         let broker = try EngineWorld().open()

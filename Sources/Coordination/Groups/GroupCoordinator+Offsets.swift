@@ -82,6 +82,11 @@ extension GroupCoordinator {
         return outcome
     }
 
+    /// The keys of all offsets in a topic, those that undecided transactions would commit included; sorted.
+    package func offsetKeys(inTopic topic: String) -> [OffsetKey] {
+        log.keys(inTopic: topic)
+    }
+
     /// What a group has committed, for each of the partitions, or for all that it has an offset of. With
     /// `requiresStable`, an offset that an undecided transaction may change is not given out.
     package func fetchOffsets(

@@ -56,6 +56,19 @@ package struct GroupLog: Hashable, Sendable {
         }
     }
 
+    /// The keys of all offsets in a topic, those of undecided transactions included; sorted.
+    func keys(inTopic topic: String) -> [OffsetKey] {
+        var keys: Set<OffsetKey> = []
+        for groups in [offsets] + Array(pending.values) {
+            for (groupId, partitions) in groups {
+                for partition in partitions.keys where partition.topic == topic {
+                    keys.insert(OffsetKey(groupId: groupId, partition: partition))
+                }
+            }
+        }
+        return keys.sorted { ($0.groupId, $0.partition) < ($1.groupId, $1.partition) }
+    }
+
     /// Whether a transaction that is not decided may change the offset.
     func isPending(_ partition: TopicPartition, of groupId: String) -> Bool {
         pending.values.contains { $0[groupId]?[partition] != nil }
