@@ -56,6 +56,8 @@ public struct StreamsConfiguration: Sendable {
     public var batchSize = 64 << 10
     /// The compression of output batches, changelogs included. Kafka: `compression.type` of the producer.
     public var compression = Compression.none
+    /// How often records of repartition topics are deleted that were processed. Kafka: `repartition.purge.interval.ms`.
+    public var repartitionPurgeInterval = Duration.seconds(30)
     /// What happens to a record that cannot be decoded. Kafka: `deserialization.exception.handler`.
     public var onUndecodableRecord = UndecodableRecordPolicy.fail
     /// What happens when an operator throws. Kafka: the uncaught exception handler.
@@ -72,6 +74,10 @@ public struct StreamsConfiguration: Sendable {
         try require(threads >= 1, "threads must be 1 or more, not \(threads)")
         try require(commitInterval > .zero, "commitInterval must be positive, not \(commitInterval)")
         try require(pollInterval > .zero, "pollInterval must be positive, not \(pollInterval)")
+        try require(
+            repartitionPurgeInterval > .zero,
+            "repartitionPurgeInterval must be positive, not \(repartitionPurgeInterval)"
+        )
         try require(sessionTimeout > .zero, "sessionTimeout must be positive, not \(sessionTimeout)")
         try require(transactionTimeout > .zero, "transactionTimeout must be positive, not \(transactionTimeout)")
         try require(cacheMaximumBytes >= 0, "cacheMaximumBytes must not be negative; 0 turns caching off")
