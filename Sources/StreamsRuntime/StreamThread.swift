@@ -87,7 +87,7 @@ final class StreamThread: RebalanceListener {
             // Tasks need the same partition numbers of all their topics, and a thread sets up all of them together.
             consumerSettings.assignmentStrategies = [.range]
             consumerSettings.sessionTimeout = configuration.sessionTimeout
-            consumerSettings.maximumPollInterval = configuration.sessionTimeout
+            consumerSettings.maximumPollInterval = configuration.maximumPollInterval
             consumerSettings.heartbeatInterval = min(.seconds(3), configuration.sessionTimeout / 3)
             purge = try RepartitionPurge(environment)
             consumer = try environment.backend.connectConsumer(consumerSettings)

@@ -353,14 +353,15 @@ struct RuntimeTests {
         }
     }
 
-    @Test("a configuration that makes no sense is refused before anything is done", arguments: 0..<9)
+    @Test("a configuration that makes no sense is refused before anything is done", arguments: 0..<11)
     func invalidConfiguration(number: Int) async throws {
         let world = try await World()
         var configuration = StreamsConfiguration()
         let changes: [(inout StreamsConfiguration) -> Void] = [
             { $0.threads = 0 }, { $0.threads = -1 }, { $0.commitInterval = .zero }, { $0.cacheMaximumBytes = -1 },
             { $0.bufferedRecordsPerPartition = 0 }, { $0.batchSize = 0 }, { $0.commitInterval = .seconds(11) },
-            { $0.pollInterval = .zero }, { $0.sessionTimeout = .zero },
+            { $0.pollInterval = .zero }, { $0.sessionTimeout = .zero }, { $0.maximumPollInterval = .zero },
+            { $0.repartitionPurgeInterval = .zero },
         ]
         changes[number](&configuration)
         let application = StreamsApplication(
