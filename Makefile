@@ -3,6 +3,7 @@
 INPUT ?= /usr/share/common-licenses
 DATA ?= .data/word-count
 ARGS ?=
+SEEDS ?= 1000
 DIR ?=
 
 sources := Package.swift Sources Tests Examples Benchmarks/Package.swift Benchmarks/Sources Benchmarks/Benchmarks
@@ -12,7 +13,7 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .SILENT:
-.PHONY: run test conformance-log bench bench-engine format lint clean help packages python
+.PHONY: run test simulate conformance-log bench bench-engine format lint clean help packages python
 
 run: packages ## Count words: INPUT="file or folder …" (- is standard input), DATA=folder, ARGS="more options"
 	$(swift) build -c release --product word-count </dev/null
@@ -23,6 +24,10 @@ test: packages python lint ## Check everything: format, build with warnings as e
 	$(swift) build --build-tests --explicit-target-dependency-import-check error </dev/null
 	$(swift) test --skip-build --disable-xctest --no-parallel </dev/null
 	scripts/prepare-python --remind
+
+simulate: packages ## Simulate crashes, faults and delays with as many seeds as you like: SEEDS=1000, 5000..<6000, 17...20 or seed:17
+	$(swift) build -c release --product simulate </dev/null
+	exec .build/release/simulate "$(SEEDS)" $(ARGS)
 
 conformance-log: packages ## Compare partition directories that Kafka wrote, DIR/<name>, with DIR/<name>.json beside them
 	$(if $(DIR),,$(error say where the directories are: make conformance-log DIR=path))

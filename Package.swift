@@ -167,6 +167,24 @@ let package = Package(
             swiftSettings: strict
         ),
 
+        // The simulation: a library that its tests and `make simulate` share
+        .target(
+            name: "MillraceSimulation",
+            dependencies: [
+                "MillraceEmbeddedClient", "MillraceLogClient", "MillraceLogEngine", "MillraceLogStorage",
+                "MillraceRecordFormat", "MillraceFileIO", "MillraceSimulationKit", "MillracePrimitives", logging,
+                system,
+            ],
+            path: "Tests/Simulation",
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "simulate",
+            dependencies: ["MillraceSimulation", "MillraceLogStorage", arguments],
+            path: "Tests/Simulate",
+            swiftSettings: strict
+        ),
+
         // Tests
         tests("PrimitivesTests", ["MillracePrimitives"]),
         .target(
@@ -210,6 +228,10 @@ let package = Package(
                 "MillraceCoordination", "MillraceRecordFormat", "MillraceFileIO", "MillraceSimulationKit",
                 "MillracePrimitives", system,
             ]
+        ),
+        tests(
+            "SimulationTests",
+            ["MillraceSimulation", "MillraceLogStorage", "MillraceSimulationKit", "MillracePrimitives"]
         ),
         tests("TopologyTests", ["MillraceTopology", "MillracePrimitives"]),
         tests(

@@ -1,3 +1,5 @@
+import MillraceLogStorage
+
 /// How an embedded broker works. Plain values; Kafka's defaults unless said.
 public struct BrokerConfiguration: Hashable, Sendable {
     /// How many partitions `__consumer_offsets` has. Kafka: `offsets.topic.num.partitions` (50); 1 here, so that a small
@@ -35,6 +37,8 @@ public struct BrokerConfiguration: Hashable, Sendable {
     /// How many bytes a second the cleaner reads and writes at most, so that others get to the disk; nil for no limit.
     /// Kafka: `log.cleaner.io.max.bytes.per.second`.
     public var cleanerBytesPerSecond: Int?
+    /// What tests break on purpose.
+    package var deliberateFaults: DeliberateFaults = []
 
     /// The defaults.
     public init() {}

@@ -115,6 +115,7 @@ extension EmbeddedBroker {
         _ configuration: BrokerConfiguration
     ) throws(BrokerError) -> LogConfiguration {
         var log = LogConfiguration()
+        log.deliberateFaults = configuration.deliberateFaults
         do throws(LogConfigurationError) {
             for (key, value) in configuration.topicDefaults.sorted(by: { $0.key < $1.key }) { try log.set(key, value) }
             for (key, value) in record.configuration.sorted(by: { $0.key < $1.key }) { try log.set(key, value) }

@@ -79,7 +79,10 @@ final class LogCleaner: Sendable {
             now: now,
             options: options,
             beforeRemoval: { () throws(LogError) in
-                if partition.id.topic == InternalTopic.transactions { try makeMarkersDurable() }
+                guard partition.id.topic == InternalTopic.transactions,
+                    !configuration.deliberateFaults.contains(.volatileMarkers)
+                else { return }
+                try makeMarkersDurable()
             },
             pace: { bytes in keepsPace(after: bytes) }
         )

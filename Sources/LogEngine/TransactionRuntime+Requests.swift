@@ -59,7 +59,9 @@ extension TransactionRuntime {
         let partition = groups.offsetsPartition(of: membership.groupId)
         try makeDurable(offsets)
         try admitting(partition, to: transactionalId, producer, clientVersion) { () throws(BrokerError) in
-            try groups.commit(offsets, for: membership, producer: producer)
+            let isFenced = !deliberateFaults.contains(.forgetGeneration)
+            let member = isFenced ? membership : GroupMembership(groupId: membership.groupId)
+            try groups.commit(offsets, for: member, producer: producer)
         }
         if isTwoPhase { try topics.partition(partition).flush() }
     }

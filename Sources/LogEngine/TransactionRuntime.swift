@@ -1,5 +1,6 @@
 import Logging
 import MillraceCoordination
+import MillraceLogStorage
 import MillracePrimitives
 import MillraceRecordFormat
 import Synchronization
@@ -42,6 +43,7 @@ package final class TransactionRuntime: Sendable {
     let maximumTimeout: Duration
     /// Whether the logs were closed in order, so that nothing of them can be missing.
     let wasCleanShutdown: Bool
+    let deliberateFaults: DeliberateFaults
 
     init(
         topics: TopicRegistry,
@@ -56,6 +58,7 @@ package final class TransactionRuntime: Sendable {
         self.time = time
         self.logger = logger
         idFile = ProducerIdFile(in: data)
+        deliberateFaults = configuration.deliberateFaults
         wasCleanShutdown = data.wasCleanShutdown
         maximumTimeout = configuration.maximumTransactionTimeout
         partitionCount = topics.topic(InternalTopic.transactions)?.record.partitionCount ?? 1
@@ -128,7 +131,7 @@ package final class TransactionRuntime: Sendable {
                     }
                 }
                 // Durable, or after loss of power the same epoch could be given to another owner.
-                try log(of: transactionalId).flush()
+                if !deliberateFaults.contains(.volatileEpoch) { try log(of: transactionalId).flush() }
                 switch outcome {
                 case .assigned(let producer, _): return TakenOver(producer: producer)
                 case .kept(let producer, let ongoing, _): return TakenOver(producer: producer, ongoing: ongoing)
@@ -312,6 +315,7 @@ package final class TransactionRuntime: Sendable {
     }
 
     func flushData(of transactionalId: String) throws(BrokerError) {
+        if deliberateFaults.contains(.volatileData) { return }
         let partitions = state.withLock { $0.coordinator.metadata(of: transactionalId)?.partitions ?? [] }
         for id in partitions.sorted() {
             // A topic that was deleted meanwhile has nothing left to commit.
@@ -323,6 +327,7 @@ package final class TransactionRuntime: Sendable {
     /// Markers make a decision visible, so it has to survive loss of power before the first of them: that of an abort
     /// too, or a transaction that recovery takes for open could be committed after one of its partitions has aborted it.
     private func makeDurable(_ markers: TransactionMarkers) throws(BrokerError) {
+        if deliberateFaults.contains(.volatileDecision) { return }
         try log(of: markers.transactionalId).flush()
     }
 
@@ -365,9 +370,12 @@ package final class TransactionRuntime: Sendable {
         else { return }
         let marker = EndTransactionMarker(markers.result, coordinatorEpoch: markers.coordinatorEpoch)
         // Positions last: who sees a position sees the records that it led to.
-        let ordered =
+        var ordered =
             markers.partitions.filter { $0.topic != InternalTopic.offsets }
             + markers.partitions.filter { $0.topic == InternalTopic.offsets }
+        if deliberateFaults.contains(.positionsFirst) { ordered.reverse() }
+        if deliberateFaults.contains(.skipMarker) { ordered.removeLast() }
+        if deliberateFaults.contains(.completeFirst) { try complete(markers) }
         for id in ordered {
             guard let partition = try? topics.partition(id) else { continue }
             do throws(BrokerError) {
@@ -382,6 +390,10 @@ package final class TransactionRuntime: Sendable {
         if markers.version < .two {
             for id in ordered { try (try? topics.partition(id))?.flush() }
         }
+        try complete(markers)
+    }
+
+    private func complete(_ markers: TransactionMarkers) throws(BrokerError) {
         let now = time.milliseconds
         try state.withLock { (state) throws(BrokerError) in
             let record = state.coordinator.completeTransaction(

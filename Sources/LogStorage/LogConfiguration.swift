@@ -50,6 +50,8 @@ package struct LogConfiguration: Hashable, Sendable {
     package var preallocate = false
     /// `producer.id.expiration.ms`: how long an idle producer is remembered.
     package var producerIdExpirationMs: Int64 = 86_400_000
+    /// No setting: what tests break on purpose.
+    package var deliberateFaults: DeliberateFaults = []
 
     /// Kafka's defaults.
     package init() {}

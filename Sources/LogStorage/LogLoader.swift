@@ -157,7 +157,7 @@ struct LogLoader {
             logStartOffset: first,
             logEndOffset: end,
             durableEndOffset: end,
-            producers: producers,
+            producers: configuration.deliberateFaults.contains(.forgetProducers) ? ProducerTable() : producers,
             epochs: epochs,
             epochsHaveChanged: epochsHaveChanged,
             directoryHasChanged: false

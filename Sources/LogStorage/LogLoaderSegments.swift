@@ -275,7 +275,14 @@ extension LogLoader {
     ) throws(LogError) -> Bool {
         let base = active.baseOffset
         end = base
-        var scanner = SegmentScanner(active.log, baseOffset: base, from: 0, size: fileSize, nextOffset: base)
+        var scanner = SegmentScanner(
+            active.log,
+            baseOffset: base,
+            from: 0,
+            size: fileSize,
+            nextOffset: base,
+            verifyingChecksums: !configuration.deliberateFaults.contains(.skipChecksums)
+        )
         defer { report.bytesRead += scanner.bytesRead }
         do throws(SegmentScanError) {
             var isDone = false

@@ -36,7 +36,8 @@ struct LogState: Sendable {
     /// Readers of committed data read up to here (LE-60). With a single replica, every record is replicated at once.
     var lastStableOffset: Int64 {
         guard let unstable = producers.firstUnstableOffset else { return logEndOffset }
-        return min(max(unstable, logStartOffset), logEndOffset)
+        let excess: Int64 = configuration.deliberateFaults.contains(.stableOffsetTooHigh) ? 1 : 0
+        return min(max(unstable + excess, logStartOffset), logEndOffset)
     }
 
     /// The place in `sealed` of the segment that holds `offset`; nil for the active one.

@@ -28,6 +28,7 @@ package final class PartitionLog: Sendable {
     /// A replacement of segments that was decided and whose files do not have their final names yet. Changes while
     /// `flushing` is held.
     let pendingSwap = Mutex<SegmentSwap?>(nil)
+    let deliberateFaults: DeliberateFaults
 
     private init(
         partition: TopicPartition,
@@ -42,6 +43,7 @@ package final class PartitionLog: Sendable {
         self.recovery = recovery
         self.fileSystem = fileSystem
         self.time = time
+        deliberateFaults = state.configuration.deliberateFaults
         self.state = Mutex(state)
         flushing = Mutex(())
     }

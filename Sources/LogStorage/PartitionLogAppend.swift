@@ -189,13 +189,17 @@ extension PartitionLog {
         _ producer: ProducerState,
         _ request: AppendRequest
     ) throws(LogError) {
-        try producer.check(
-            header,
-            checksSequence: request.origin != .coordinator,
-            unknownProducer: request.unknownProducer,
-            beginsTransaction: request.beginsTransaction,
-            partition
-        )
+        do throws(LogError) {
+            try producer.check(
+                header,
+                checksSequence: request.origin != .coordinator,
+                unknownProducer: request.unknownProducer,
+                beginsTransaction: request.beginsTransaction,
+                partition
+            )
+        } catch {
+            guard case .invalidProducerEpoch = error, deliberateFaults.contains(.forgetEpochFence) else { throw error }
+        }
     }
 
     private func appended(

@@ -84,7 +84,7 @@ extension PartitionLog {
         try write(bytes, to: &state)
         let completed = producerState.apply(marker, epoch: producer.epoch, offset: offset, now: now)
         state.producers.update(producerState)
-        if let completed, completed.isAborted {
+        if let completed, completed.isAborted, !deliberateFaults.contains(.forgetAborted) {
             state.active.aborted.append(
                 AbortedTransaction(
                     producerId: completed.producerId,

@@ -47,6 +47,20 @@ struct SimulatedCrashTests {
         #expect(restarted.crash(.loseAllUnsynced).bytes(of: "/a") == nil)
     }
 
+    @Test("calls after the machine has stopped leave nothing behind")
+    func afterTheEnd() throws {
+        try fileSystem.makeDurableFile("/a", [1])
+        let file = try fileSystem.open("/a", .readWrite)
+        try file.write([2], at: 1)
+        fileSystem.failAfter(calls: 1)
+        #expect(throws: FileError.self) { try file.size() }
+        // A failed synchronize of a running machine forgets what it could not write.
+        #expect(throws: FileError.self) { try file.synchronize() }
+        let restarted = fileSystem.crash(.keepEverything)
+        try restarted.open("/a", .readWrite).synchronize()
+        #expect(restarted.crash(.loseAllUnsynced).bytes(of: "/a") == [1, 2])
+    }
+
     @Test("a file whose data is synchronized and whose name is not may be gone")
     func nameNeedsItsDirectory() throws {
         let file = try fileSystem.open("/a", .create)

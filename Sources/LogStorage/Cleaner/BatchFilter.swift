@@ -24,6 +24,8 @@ struct BatchFilter: ~Copyable {
         /// How long tombstones and markers outlive the pass that finds them.
         let deleteRetentionMs: Int64
         let lastOfProducers: [Int64: LastOfProducer]
+        /// `DeliberateFaults.dropMarkers`.
+        var dropsMarkers = false
     }
 
     private let rules: Rules
@@ -73,7 +75,9 @@ struct BatchFilter: ~Copyable {
         if header.recordCount == 0 { return emptied(batch) }
         // Other control records than markers are none of a cleaner's business.
         guard let marker = try batch.endTransactionMarker() else { return batch.bytes }
-        guard transactions.readMarker(marker, header) else { return batch.bytes }
+        let isNeeded = !transactions.readMarker(marker, header)
+        if rules.dropsMarkers { return emptied(batch) }
+        if isNeeded { return batch.bytes }
         guard let horizon = header.deleteHorizonMs else {
             hasChanged = true
             rewriter.begin(header, baseTimestamp: deleteHorizon)

@@ -36,6 +36,7 @@ struct CleaningPlan: Sendable {
         configuration = state.configuration
         dirtyStart = max(min(state.cleanedEndOffset, state.logEndOffset), state.logStartOffset)
         var end = min(state.lastStableOffset, state.active.baseOffset)
+        if configuration.deliberateFaults.contains(.cleanUnstable) { end = state.active.baseOffset }
         var all: [Segment] = []
         for (index, segment) in state.sealed.enumerated() {
             let next = index + 1 < state.sealed.count ? state.sealed[index + 1].baseOffset : state.active.baseOffset

@@ -107,7 +107,8 @@ extension PartitionLog {
                 end: plan.end,
                 now: now,
                 deleteRetentionMs: plan.configuration.deleteRetentionMs,
-                lastOfProducers: plan.lastOfProducers
+                lastOfProducers: plan.lastOfProducers,
+                dropsMarkers: deliberateFaults.contains(.dropMarkers)
             )
             var filter = BatchFilter(rules, CleanedTransactions(plan.aborted))
             var decompressor = Decompressor()

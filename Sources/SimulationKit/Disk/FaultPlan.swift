@@ -29,6 +29,8 @@ struct FaultPlan: Sendable {
     private var faults: [Fault] = []
     private var callsUntilCrash: Int?
     private(set) var isCrashed = false
+    /// How many calls met a fault; those after the machine stopped do not count.
+    private(set) var metCount = 0
     private var lastNumber = 0
 
     mutating func crash(after calls: Int) {
@@ -73,19 +75,23 @@ struct FaultPlan: Sendable {
         if let calls = callsUntilCrash {
             callsUntilCrash = calls - 1
             isCrashed = calls == 1
-            if isCrashed { return .crashing }
+            if isCrashed {
+                metCount += 1
+                return .crashing
+            }
         }
         for index in faults.indices {
             let fault = faults[index]
             guard fault.operation == nil || fault.operation == operation, fault.matches(path) else { continue }
             if fault.callsToSkip > 0 {
                 faults[index].callsToSkip -= 1
-            } else if let timesLeft = fault.timesLeft {
-                if timesLeft == 1 { faults.remove(at: index) } else { faults[index].timesLeft = timesLeft - 1 }
-                return .refused(fault.reason)
-            } else {
-                return .refused(fault.reason)
+                continue
             }
+            if let timesLeft = fault.timesLeft {
+                if timesLeft == 1 { faults.remove(at: index) } else { faults[index].timesLeft = timesLeft - 1 }
+            }
+            metCount += 1
+            return .refused(fault.reason)
         }
         return .allowed
     }

@@ -11,6 +11,23 @@ extension SimulatedFileSystem {
     /// the same.
     package var changeCount: Int { state.withLock { $0.disk.changeCount } }
 
+    /// How many calls met one of the faults that a test asked for.
+    package var faultCount: Int { state.withLock { $0.faults.metCount } }
+
+    /// The files in a directory, by name, with the bytes that a read would see; empty if there is no such directory.
+    package func files(in directory: FilePath) -> [String: [UInt8]] {
+        state.withLock { state in
+            guard let node = try? state.disk.node(at: directory), let names = state.disk.directories[node]?.live else {
+                return [:]
+            }
+            return names.compactMapValues { state.disk.files[$0]?.live }
+        }
+    }
+
+    /// A number for all names and bytes, those that calls see and those that are durable: two runs that have the same
+    /// have done the same.
+    package var digest: UInt64 { state.withLock { $0.disk.digest } }
+
     /// The latest calls, oldest first, at most `traceLengthMax` of them. Print them joined by newlines.
     package var trace: [SimulatedCall] { state.withLock { $0.trace.suffix(Self.traceLengthMax) } }
 

@@ -1,14 +1,32 @@
 import MillraceFileIO
+import MillraceLogStorage
 import SystemPackage
 
-/// A file system that claims to have made some files or directories durable and has not: what the checker must notice.
+/// What is broken on purpose in a run, to show that the simulation would notice.
+package struct Sabotage: Hashable, Sendable {
+    /// The engine.
+    package var engine: DeliberateFaults
+    /// The disk: it says of files and directories whose names begin so that they are durable, and they are not.
+    package var forgottenFiles: String?
+
+    package init(_ engine: DeliberateFaults = [], forgetting forgottenFiles: String? = nil) {
+        self.engine = engine
+        self.forgottenFiles = forgottenFiles
+    }
+}
+
+/// A file system that claims to have made some files and directories durable and has not.
 final class ForgetfulFileSystem: FileSystem {
     private let base: any FileSystem
-    private let forgets: @Sendable (FilePath) -> Bool
+    private let forgottenFiles: String
 
-    init(_ base: any FileSystem, forgets: @escaping @Sendable (FilePath) -> Bool) {
+    init(_ base: any FileSystem, forgetting forgottenFiles: String) {
         self.base = base
-        self.forgets = forgets
+        self.forgottenFiles = forgottenFiles
+    }
+
+    private func forgets(_ path: FilePath) -> Bool {
+        path.lastComponent?.string.hasPrefix(forgottenFiles) ?? false
     }
 
     func open(_ path: FilePath, _ mode: FileOpenMode) throws(FileError) -> any File {
