@@ -94,6 +94,50 @@ final class KeyValueState<Key, Value>: TaskStore {
         try passOn(key, Change(new: new, old: old), newTimestamp)
     }
 
+    /// Makes a row what its topic says (nil removes it), and passes that on in any case, also when nothing was there to be
+    /// removed: a source table repeats its topic. The timestamp is the record's, also when it is older than the row's.
+    @inlinable
+    func replace(_ key: Key, _ timestamp: Int64, with new: Value?) throws {
+        let keyWriter = scratch.key
+        keyWriter.pointee.removeAll()
+        guard try keys.write(key, &keyWriter.pointee) else { return }
+        let (entry, isNew) = table.insertOrFind(keyWriter.pointee.bytes)
+        let valueWriter = scratch.value
+        valueWriter.pointee.removeAll()
+        var old: Value?
+        var hasValue = false
+        do {
+            if !isNew {
+                old = try values.read(
+                    UnsafeRawBufferPointer(rebasing: table.value(at: entry)[TimestampedValue.headCount...])
+                )
+            }
+            if let new { hasValue = try values.write(new, &valueWriter.pointee) }
+        } catch {
+            if isNew { table.remove(at: entry) }
+            throw error
+        }
+        if hasValue {
+            table.setTimestampedValue(at: entry, timestampMs: timestamp, valueWriter.pointee.bytes)
+        }
+        if !hasValue { table.remove(at: entry) }
+        let isChange = hasValue || !isNew
+        if isCached {
+            guard isChange else { return }
+            table.noteContext(at: entry, TouchContext(timestampMs: timestamp))
+            if table.isOverCacheBound { try flush() }
+            return
+        }
+        if isChange {
+            try changelog?.append(
+                key: keyWriter.pointee.bytes,
+                value: hasValue ? valueWriter.pointee.bytes : nil,
+                timestamp: timestamp
+            )
+        }
+        try passOn(key, Change(new: new, old: old), timestamp)
+    }
+
     /// Passes an update on, without headers: it belongs to a key, and what is held back until a commit has no record
     /// whose headers it could take. The record under way keeps its own for the operators after this one.
     @inlinable
