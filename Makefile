@@ -12,7 +12,7 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .SILENT:
-.PHONY: run test conformance-log bench bench-engine format lint clean help packages python
+.PHONY: run test conformance-log conformance-streams bench bench-engine format lint clean help packages python
 
 run: packages ## Count words: INPUT="file or folder …" (- is standard input), DATA=folder, ARGS="more options"
 	$(swift) build -c release --product word-count </dev/null
@@ -28,6 +28,11 @@ conformance-log: packages ## Compare partition directories that Kafka wrote, DIR
 	$(if $(DIR),,$(error say where the directories are: make conformance-log DIR=path))
 	$(swift) build --product conformance-log </dev/null >&2
 	exec .build/debug/conformance-log "$(DIR)"
+
+conformance-streams: packages ## Compare with what Kafka Streams did: every recorded case, JSON, under DIR
+	$(if $(DIR),,$(error say where the cases are: make conformance-streams DIR=path))
+	$(swift) build --product conformance-streams </dev/null >&2
+	exec .build/debug/conformance-streams "$(DIR)"
 
 bench: packages ## Run the benchmarks beside the floor in C: ARGS="options"
 	$(swift) build -c release --package-path Benchmarks --product millrace-bench </dev/null

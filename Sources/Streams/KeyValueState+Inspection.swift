@@ -7,9 +7,9 @@ extension KeyValueState: InspectableStore {
         _ visit: (UnsafeRawBufferPointer, UnsafeRawBufferPointer, Int64) throws -> Void
     ) throws {
         var entries: [Int] = []
-        table.forEach { entries.append($0) }
-        entries.sort { table.key(at: $0).lexicographicallyPrecedes(table.key(at: $1)) }
-        for entry in entries {
+        let collect: (Int) -> Void = { entries.append($0) }
+        table.forEach(collect)
+        for entry in entries.sorted(by: { table.key(at: $0).lexicographicallyPrecedes(table.key(at: $1)) }) {
             let bytes = table.value(at: entry)
             guard let timestampMs = TimestampedValue.timestampMs(bytes) else { continue }
             try visit(

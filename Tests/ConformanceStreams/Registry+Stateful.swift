@@ -31,8 +31,9 @@ extension Registry {
         },
         "group-aggregate": { builder, parameters in
             let reset = try parameters.text("resetTo")
+            let initial: @Sendable () -> String? = { "i" }
             let aggregated = stream(builder).groupByKey().aggregate(
-                initial: { Optional("i") },
+                initial: initial,
                 aggregates: text,
                 store: "agg"
             ) { _, value, aggregate -> String? in
