@@ -45,6 +45,7 @@ final class StreamThread: RebalanceListener {
     private var isStalled = false
     private var rebalanceFailure: (any Error)?
 
+    private var purge: RepartitionPurge
     private var lastCommit: Int64
     private var isDirty = false
     private var slice = 1_024
@@ -86,8 +87,9 @@ final class StreamThread: RebalanceListener {
             // Tasks need the same partition numbers of all their topics, and a thread sets up all of them together.
             consumerSettings.assignmentStrategies = [.range]
             consumerSettings.sessionTimeout = configuration.sessionTimeout
-            consumerSettings.maximumPollInterval = configuration.sessionTimeout
+            consumerSettings.maximumPollInterval = configuration.maximumPollInterval
             consumerSettings.heartbeatInterval = min(.seconds(3), configuration.sessionTimeout / 3)
+            purge = try RepartitionPurge(environment)
             consumer = try environment.backend.connectConsumer(consumerSettings)
         } catch {
             producer.close()
@@ -214,6 +216,7 @@ final class StreamThread: RebalanceListener {
         case .atLeastOnce, .atMostOnce: if !offsets.isEmpty { try consumer.commit(offsets) }
         }
         for task in taskOrder { task.didCommit(offsets) }
+        purge.didCommit(offsets, now: lastCommit, logger)
         isDirty = false
         progress.commits.add(1, ordering: .relaxed)
     }

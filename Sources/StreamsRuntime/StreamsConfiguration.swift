@@ -50,12 +50,17 @@ public struct StreamsConfiguration: Sendable {
     public var offsetReset = OffsetReset.earliest
     /// How long a transaction may stay open until the coordinator aborts it. Kafka: `transaction.timeout.ms`.
     public var transactionTimeout = Duration.seconds(10)
-    /// A thread that does not come back to the log for this long loses its tasks. Kafka: `session.timeout.ms`.
+    /// An application whose process is not heard of for this long loses its tasks. Kafka: `session.timeout.ms`.
     public var sessionTimeout = Duration.seconds(45)
+    /// A thread that is busy with one record, or with restoring its stores, for longer than this loses its tasks. Kafka:
+    /// `max.poll.interval.ms`.
+    public var maximumPollInterval = Duration.seconds(300)
     /// The size of output batches in bytes. Kafka: `batch.size`.
     public var batchSize = 64 << 10
     /// The compression of output batches, changelogs included. Kafka: `compression.type` of the producer.
     public var compression = Compression.none
+    /// How often records of repartition topics are deleted that were processed. Kafka: `repartition.purge.interval.ms`.
+    public var repartitionPurgeInterval = Duration.seconds(30)
     /// What happens to a record that cannot be decoded. Kafka: `deserialization.exception.handler`.
     public var onUndecodableRecord = UndecodableRecordPolicy.fail
     /// What happens when an operator throws. Kafka: the uncaught exception handler.
@@ -72,7 +77,12 @@ public struct StreamsConfiguration: Sendable {
         try require(threads >= 1, "threads must be 1 or more, not \(threads)")
         try require(commitInterval > .zero, "commitInterval must be positive, not \(commitInterval)")
         try require(pollInterval > .zero, "pollInterval must be positive, not \(pollInterval)")
+        try require(
+            repartitionPurgeInterval > .zero,
+            "repartitionPurgeInterval must be positive, not \(repartitionPurgeInterval)"
+        )
         try require(sessionTimeout > .zero, "sessionTimeout must be positive, not \(sessionTimeout)")
+        try require(maximumPollInterval > .zero, "maximumPollInterval must be positive, not \(maximumPollInterval)")
         try require(transactionTimeout > .zero, "transactionTimeout must be positive, not \(transactionTimeout)")
         try require(cacheMaximumBytes >= 0, "cacheMaximumBytes must not be negative; 0 turns caching off")
         try require(bufferedRecordsPerPartition >= 1, "bufferedRecordsPerPartition must be 1 or more")

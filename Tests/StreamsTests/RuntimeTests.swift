@@ -33,6 +33,31 @@ struct RuntimeTests {
         #expect(try await world.records().count == count)
     }
 
+    @Test(
+        "processed records of a repartition topic are deleted, and a restart goes on after them",
+        arguments: [
+            ProcessingGuarantee.exactlyOnce, .atLeastOnce,
+        ]
+    )
+    func purging(guarantee: ProcessingGuarantee) async throws {
+        let world = try await World()
+        let builder = StreamsBuilder()
+        builder.stream("in", keys: .ignored, values: .utf8).groupBy(keys: .utf8, named: "words") { _, word in word }
+            .count().toStream().to("out", values: .int64)
+        let topology = try builder.build()
+        for round: Int64 in 1...2 {
+            try await world.write((0..<500).map { _ in "word" })
+            try await world.run(topology) {
+                $0.guarantee = guarantee
+                $0.repartitionPurgeInterval = .nanoseconds(1)
+            }
+            let left = try await Admin(on: world.broker).offsetRange(of: TopicPartition("test-words-repartition", 0))
+            #expect(left.lowerBound >= round * 500)
+            #expect(left.count <= 1, "at most the marker of the last transaction")
+            #expect(try await world.table(.int64) == ["word": round * 500])
+        }
+    }
+
     // State
 
     @Test("a store is restored from its changelog when the application is started again")
@@ -328,14 +353,15 @@ struct RuntimeTests {
         }
     }
 
-    @Test("a configuration that makes no sense is refused before anything is done", arguments: 0..<9)
+    @Test("a configuration that makes no sense is refused before anything is done", arguments: 0..<11)
     func invalidConfiguration(number: Int) async throws {
         let world = try await World()
         var configuration = StreamsConfiguration()
         let changes: [(inout StreamsConfiguration) -> Void] = [
             { $0.threads = 0 }, { $0.threads = -1 }, { $0.commitInterval = .zero }, { $0.cacheMaximumBytes = -1 },
             { $0.bufferedRecordsPerPartition = 0 }, { $0.batchSize = 0 }, { $0.commitInterval = .seconds(11) },
-            { $0.pollInterval = .zero }, { $0.sessionTimeout = .zero },
+            { $0.pollInterval = .zero }, { $0.sessionTimeout = .zero }, { $0.maximumPollInterval = .zero },
+            { $0.repartitionPurgeInterval = .zero },
         ]
         changes[number](&configuration)
         let application = StreamsApplication(
