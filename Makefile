@@ -13,7 +13,7 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .SILENT:
-.PHONY: run test simulate conformance-log bench bench-engine format lint clean help packages python
+.PHONY: run test simulate conformance-log conformance-streams bench bench-engine format lint clean help packages python
 
 run: packages ## Count words: INPUT="file or folder …" (- is standard input), DATA=folder, ARGS="more options"
 	$(swift) build -c release --product word-count </dev/null
@@ -34,6 +34,11 @@ conformance-log: packages ## Compare partition directories that Kafka wrote, DIR
 	$(swift) build --product conformance-log </dev/null >&2
 	exec .build/debug/conformance-log "$(DIR)"
 
+conformance-streams: packages ## Compare with what Kafka Streams did: every recorded case, JSON, under DIR
+	$(if $(DIR),,$(error say where the cases are: make conformance-streams DIR=path))
+	$(swift) build --product conformance-streams </dev/null >&2
+	exec .build/debug/conformance-streams "$(DIR)"
+
 bench: packages ## Run the benchmarks beside the floor in C: ARGS="options"
 	$(swift) build -c release --package-path Benchmarks --product millrace-bench </dev/null
 	exec Benchmarks/.build/release/millrace-bench $(ARGS)
@@ -51,7 +56,7 @@ clean: ## Remove what was built (data stays)
 	rm -rf .build Benchmarks/.build
 
 help: ## List these commands
-	awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 packages:
 	scripts/install-packages

@@ -41,6 +41,7 @@ let package = Package(
         .library(name: "MillraceFoundationSerdes", targets: ["MillraceFoundationSerdes"]),
         .executable(name: "millrace", targets: ["MillraceCommand"]),
         .library(name: "MillraceSimulationKit", targets: ["MillraceSimulationKit"]),
+        .library(name: "MillraceTestKit", targets: ["MillraceTestKit"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -155,6 +156,13 @@ let package = Package(
 
         // Test kits
         module("SimulationKit", ["MillracePrimitives", "MillraceFileIO", system]),
+        module(
+            "TestKit",
+            [
+                "MillracePrimitives", "MillraceRecordFormat", "MillraceLogClient", "MillraceTopology",
+                "MillraceStreamsRuntime", "MillraceStreams", logging,
+            ]
+        ),
 
         // Examples
         .executableTarget(
@@ -202,6 +210,14 @@ let package = Package(
             path: "Tests/ConformanceLog",
             swiftSettings: strict
         ),
+        .executableTarget(
+            name: "conformance-streams",
+            dependencies: ["Millrace", "MillraceTestKit"],
+            path: "Tests/ConformanceStreams",
+            exclude: ["Cases"],
+            swiftSettings: strict
+        ),
+        tests("TestKitTests", ["Millrace", "MillraceTestKit", "conformance-streams"]),
         tests("RecordFormatTests", ["MillraceRecordFormat", "MillracePrimitives", "KafkaFixtures"]),
         tests("CoordinationTests", ["MillraceCoordination", "MillracePrimitives"]),
         tests("FileIOTests", ["MillraceFileIO", "MillraceSimulationKit", "MillracePrimitives", system]),

@@ -119,6 +119,20 @@ extension ByteTable {
         }
     }
 
+    /// Puts the keys that the next flush visits into the order of their tokens. An owner that counts its writes in them has
+    /// the keys visited in the order of their last writes, as Kafka Streams' record cache flushes them.
+    package func sortDirtyByToken() {
+        let start = state.pointee.logFlushed
+        var dirty = UnsafeMutableBufferPointer(start: state.pointee.log + start, count: dirtyCount)
+        guard zip(dirty, dirty.dropFirst()).contains(where: { $0.context.token > $1.context.token }) else { return }
+        dirty.sort { $0.context.token < $1.context.token }
+        // Of an unflushed key this is the newest record, and the only one here, which its entry leads to.
+        for index in dirty.indices {
+            let header = state.pointee.header(Int(dirty[index].entry))
+            header.pointee.touch = state.pointee.logBase &+ UInt32(truncatingIfNeeded: start + index)
+        }
+    }
+
     /// Moves the floor past the next record and returns what to visit for it.
     @usableFromInline
     func takeNextDirty() -> DirtyEntry? {

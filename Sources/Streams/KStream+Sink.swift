@@ -49,12 +49,18 @@ extension KStream {
         let topic = TopicReference.repartition(topicName, partitions: partitions)
         let keys = assembly.require(keys ?? self.keys, "keys", for: node)
         let values = assembly.require(values ?? self.values, "values", for: node)
-        write(to: topic, keys: keys, values: values, named: "\(topicName)-repartition-sink")
+        write(to: topic, keys: keys, values: values, named: "\(topicName)-repartition-sink", dropsNullKeys: true)
         return KStream(source: [topic], named: "\(topicName)-repartition", in: assembly, keys: keys, values: values)
     }
 
     @inlinable
-    func write(to topic: TopicReference, keys: Serde<Key>?, values: Serde<Value>?, named name: String?) {
+    func write(
+        to topic: TopicReference,
+        keys: Serde<Key>?,
+        values: Serde<Value>?,
+        named name: String?,
+        dropsNullKeys: Bool = false
+    ) {
         let sink = assembly.graph.add(.sink(topic), name: name, after: [node])
         let keys = assembly.require(keys, "keys", for: sink)
         let values = assembly.require(values, "values", for: sink)
@@ -68,6 +74,7 @@ extension KStream {
                 keyWriter.pointee.removeAll()
                 valueWriter.pointee.removeAll()
                 let hasKey = try keys.write(key, &keyWriter.pointee)
+                if dropsNullKeys, !hasKey { return }
                 let hasValue = try values.write(value, &valueWriter.pointee)
                 try output.append(
                     key: hasKey ? keyWriter.pointee.bytes : nil,

@@ -138,7 +138,7 @@ extension KStream {
             }
             return Out { key, value, timestamp in
                 guard let key else { return }
-                try store.update(key, timestamp) { _ in value }
+                try store.replace(key, timestamp, with: value)
             }
         }
         return table

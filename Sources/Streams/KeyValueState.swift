@@ -23,6 +23,8 @@ final class KeyValueState<Key, Value>: TaskStore {
     /// unspecialised code for every entry.
     @usableFromInline let flushing: FlushAction<Key, Value>
     @usableFromInline let record: UnsafeMutablePointer<CurrentRecord>
+    /// The headers of the last write of each entry that is held back, if it had any; at most one for each dirty key.
+    private var heldHeaders: [Int: [UInt8]] = [:]
 
     @usableFromInline
     init(
@@ -82,7 +84,7 @@ final class KeyValueState<Key, Value>: TaskStore {
         }
         if !hasValue { table.remove(at: entry) }
         if isCached {
-            table.noteContext(at: entry, TouchContext(timestampMs: newTimestamp))
+            hold(entry, newTimestamp)
             if table.isOverCacheBound { try flush() }
             return
         }
@@ -91,18 +93,86 @@ final class KeyValueState<Key, Value>: TaskStore {
             value: hasValue ? valueWriter.pointee.bytes : nil,
             timestamp: newTimestamp
         )
-        try passOn(key, Change(new: new, old: old), newTimestamp)
+        try next.push(key, Change(new: new, old: old), newTimestamp)
     }
 
-    /// Passes an update on, without headers: it belongs to a key, and what is held back until a commit has no record
-    /// whose headers it could take. The record under way keeps its own for the operators after this one.
+    /// Makes a row what its topic says (nil removes it), and passes that on in any case, also when nothing was there to be
+    /// removed: a source table repeats its topic. The timestamp is the record's, also when it is older than the row's.
     @inlinable
-    func passOn(_ key: Key, _ change: Change<Value>, _ timestamp: Int64) throws {
-        let headers = record.pointee.headers
-        record.pointee.headers = UnsafeRawBufferPointer(start: nil, count: 0)
-        try next.push(key, change, timestamp)
-        record.pointee.headers = headers
+    func replace(_ key: Key, _ timestamp: Int64, with new: Value?) throws {
+        let keyWriter = scratch.key
+        keyWriter.pointee.removeAll()
+        guard try keys.write(key, &keyWriter.pointee) else { return }
+        let (entry, isNew) = table.insertOrFind(keyWriter.pointee.bytes)
+        let valueWriter = scratch.value
+        valueWriter.pointee.removeAll()
+        var old: Value?
+        var hasValue = false
+        do {
+            if !isNew {
+                old = try values.read(
+                    UnsafeRawBufferPointer(rebasing: table.value(at: entry)[TimestampedValue.headCount...])
+                )
+            }
+            if let new { hasValue = try values.write(new, &valueWriter.pointee) }
+        } catch {
+            if isNew { table.remove(at: entry) }
+            throw error
+        }
+        if hasValue {
+            table.setTimestampedValue(at: entry, timestampMs: timestamp, valueWriter.pointee.bytes)
+        }
+        if !hasValue { table.remove(at: entry) }
+        let isChange = hasValue || !isNew
+        if isCached {
+            guard isChange else { return }
+            hold(entry, timestamp)
+            if table.isOverCacheBound { try flush() }
+            return
+        }
+        if isChange {
+            try changelog?.append(
+                key: keyWriter.pointee.bytes,
+                value: hasValue ? valueWriter.pointee.bytes : nil,
+                timestamp: timestamp
+            )
+        }
+        try next.push(key, Change(new: new, old: old), timestamp)
     }
+
+    /// Notes the write behind an update that is held back: its time, its place among all writes, and its headers.
+    @inlinable
+    func hold(_ entry: Int, _ timestamp: Int64) {
+        record.pointee.cachedUpdates &+= 1
+        table.noteContext(at: entry, TouchContext(timestampMs: timestamp, token: record.pointee.cachedUpdates))
+        if record.pointee.headers.count > 0 || record.pointee.hasCachedHeaders { holdHeaders(entry) }
+    }
+
+    @usableFromInline
+    func holdHeaders(_ entry: Int) {
+        record.pointee.hasCachedHeaders = true
+        let headers = record.pointee.headers
+        heldHeaders[entry] = headers.count > 0 ? [UInt8](headers) : nil
+    }
+
+    /// Passes on what was held back, with the headers of its last write; the record under way, if there is one, keeps its
+    /// own for the operators after this one.
+    @inlinable
+    func release(_ entry: Int, _ key: Key, _ change: Change<Value>, _ timestamp: Int64) throws {
+        let headers = record.pointee.headers
+        defer { record.pointee.headers = headers }
+        record.pointee.headers = UnsafeRawBufferPointer(start: nil, count: 0)
+        guard record.pointee.hasCachedHeaders, let held = takeHeaders(entry) else {
+            return try next.push(key, change, timestamp)
+        }
+        try held.withUnsafeBytes { bytes in
+            record.pointee.headers = bytes
+            try next.push(key, change, timestamp)
+        }
+    }
+
+    @usableFromInline
+    func takeHeaders(_ entry: Int) -> [UInt8]? { heldHeaders.removeValue(forKey: entry) }
 
     @usableFromInline
     func restore(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?, timestamp: Int64) {
@@ -119,7 +189,9 @@ final class KeyValueState<Key, Value>: TaskStore {
 
     @usableFromInline
     func flush() throws {
-        if isCached { try flushing.run(self) }
+        guard isCached else { return }
+        table.sortDirtyByToken()
+        try flushing.run(self)
     }
 
     @inlinable
@@ -131,7 +203,7 @@ final class KeyValueState<Key, Value>: TaskStore {
             try changelog?.append(key: dirty.key, value: newBytes, timestamp: timestamp)
             let key = try keys.read(dirty.key)
             let change = Change(new: try newBytes.map(values.read), old: try oldBytes.map(values.read))
-            try passOn(key, change, timestamp)
+            try release(dirty.entry, key, change, timestamp)
         }
     }
 }

@@ -4,8 +4,8 @@ import MillracePrimitives
 import MillraceRecordFormat
 
 /// The fetched records of one input partition of a task, and the place up to which they were processed.
-final class PartitionQueue {
-    let partition: TopicPartition
+package final class PartitionQueue {
+    package let partition: TopicPartition
     private let driver: SourceDriver
     private let record: UnsafeMutablePointer<CurrentRecord>
 
@@ -16,7 +16,7 @@ final class PartitionQueue {
     private var hasCursor = false
 
     /// The offset of the next record to process; what is committed.
-    private(set) var position: Int64?
+    package private(set) var position: Int64?
     /// The leader epoch of the records under way, remembered with a commit.
     private(set) var leaderEpoch: Int32?
     /// An upper bound of the records that wait here.
@@ -37,14 +37,14 @@ final class PartitionQueue {
     }
 
     /// Queues what a poll brought.
-    func enqueue(_ records: FetchedRecords) {
+    package func enqueue(_ records: FetchedRecords) {
         knownEnd = records.lastStableOffset
         bufferedRecords += records.recordCount
         pending.append(records)
     }
 
     /// Begins at an offset, where nothing was committed before.
-    func begin(at offset: Int64) {
+    package func begin(at offset: Int64) {
         position = offset
     }
 
@@ -63,7 +63,7 @@ final class PartitionQueue {
     }
 
     /// Whether a record waits. Moves the position over what holds no records, such as markers.
-    func prepare() -> Bool {
+    package func prepare() -> Bool {
         while true {
             if hasCursor, cursor.pointee.remaining > 0 { return true }
             hasCursor = false
@@ -88,7 +88,7 @@ final class PartitionQueue {
     }
 
     /// The timestamp of the next record; `prepare()` has returned true.
-    func headTimestamp() throws -> Int64 {
+    package func headTimestamp() throws -> Int64 {
         var ahead = cursor.pointee
         return try ahead.next()?.timestamp ?? Int64.max
     }

@@ -46,6 +46,11 @@ public struct CurrentRecord {
     /// Its encoded value; valid while the record is processed.
     public var value: UnsafeRawBufferPointer?
 
+    /// How many updates the task's caches have taken: orders them across keys.
+    @usableFromInline package var cachedUpdates: Int64 = 0
+    /// Whether a cache of the task ever took an update that came with headers, so that it must look for them.
+    @usableFromInline package var hasCachedHeaders = false
+
     init() {}
 }
 

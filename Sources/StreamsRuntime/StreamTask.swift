@@ -7,18 +7,18 @@ import MillraceTopology
 /// One partition of one sub-topology at work: its input queues, the operators composed for it, its stores.
 ///
 /// Owned by one stream thread; when a task moves, the new owner makes another one and restores its stores.
-final class StreamTask {
-    let id: TaskId
-    let context: TaskContext
-    let queues: [PartitionQueue]
+package final class StreamTask {
+    package let id: TaskId
+    package let context: TaskContext
+    package let queues: [PartitionQueue]
     private let configuration: StreamsConfiguration
     private let logger: Logger
     private var committed: [TopicPartition: Int64] = [:]
     private var deadLetters: DeadLetterQueue?
     /// Records left out because they could not be decoded.
-    private(set) var skippedRecords = 0
+    package private(set) var skippedRecords = 0
 
-    init(
+    package init(
         id: TaskId,
         partitions: [TopicPartition],
         plan: TopicRouting,
@@ -55,7 +55,7 @@ final class StreamTask {
     }
 
     /// Processes up to about `maximumCount` records, the earliest of all queues first; returns how many.
-    func process(maximumCount: Int) throws -> Int {
+    package func process(maximumCount: Int) throws -> Int {
         context.record.pointee.processed = 0
         // What is passed on after this, at a commit, belongs to no record, and the memory of this one's headers goes.
         defer { context.record.pointee.headers = UnsafeRawBufferPointer(start: nil, count: 0) }
@@ -138,7 +138,7 @@ final class StreamTask {
     }
 
     /// Passes on what stores held back, from the first operator to the last.
-    func flushStores() throws {
+    package func flushStores() throws {
         // Stores are made from the end of a topology to its beginning; what an upstream store passes on may still
         // change a downstream one.
         for store in context.storeOrder.reversed() {
@@ -153,7 +153,7 @@ final class StreamTask {
     }
 
     /// The positions that changed since the last commit.
-    var uncommittedPositions: [TopicPartition: CommittedOffset] {
+    package var uncommittedPositions: [TopicPartition: CommittedOffset] {
         var changed: [TopicPartition: CommittedOffset] = [:]
         for queue in queues {
             guard let position = queue.position, committed[queue.partition] != position else { continue }
@@ -163,14 +163,14 @@ final class StreamTask {
     }
 
     /// Remembers that positions are committed.
-    func didCommit(_ offsets: [TopicPartition: CommittedOffset]) {
+    package func didCommit(_ offsets: [TopicPartition: CommittedOffset]) {
         for queue in queues {
             if let offset = offsets[queue.partition] { committed[queue.partition] = offset.offset }
         }
     }
 
     /// Goes on where the group has committed; where it has not, `PartitionQueue.begin` says where.
-    func begin(at offsets: [TopicPartition: CommittedOffset]) {
+    package func begin(at offsets: [TopicPartition: CommittedOffset]) {
         didCommit(offsets)
         for queue in queues {
             if let offset = offsets[queue.partition] { queue.begin(at: offset.offset) }

@@ -44,7 +44,7 @@ public final class TaskContext {
     private let outputs: any OutputProvider
     private var composed: [ObjectIdentifier: AnyObject] = [:]
     private var tablesAhead: [ByteTable] = []
-    private(set) var stores: [String: any TaskStore] = [:]
+    package private(set) var stores: [String: any TaskStore] = [:]
     /// In the order in which they were made: downstream first, because a composition begins at its end.
     private(set) var storeOrder: [any TaskStore] = []
 
@@ -134,6 +134,6 @@ public protocol TaskStore: AnyObject {
 }
 
 /// Gives out the outputs of a thread.
-protocol OutputProvider: AnyObject {
+package protocol OutputProvider: AnyObject {
     func output(to topic: String) throws(ClientError) -> TopicOutput
 }

@@ -15,6 +15,7 @@ public final class TopicOutput {
     private let producer: any ProducerConnection
     private let batchSize: Int
     private let compression: Compression
+    private let sendsAtOnce: Bool
     /// The open batch of each partition, made when it is first needed. Held by hand: the record loop would otherwise
     /// count a reference up and down for every record.
     private let open: UnsafeMutablePointer<Unmanaged<RecordBatchBuilder>?>
@@ -26,13 +27,15 @@ public final class TopicOutput {
         partitionCount: Int32,
         producer: any ProducerConnection,
         batchSize: Int,
-        compression: Compression = .none
+        compression: Compression = .none,
+        sendsAtOnce: Bool = false
     ) {
         self.topic = topic
         self.partitionCount = partitionCount
         self.producer = producer
         self.batchSize = batchSize
         self.compression = compression
+        self.sendsAtOnce = sendsAtOnce
         partitions = (0..<partitionCount).map { TopicPartition(topic, $0) }
         open = .allocate(capacity: Int(partitionCount))
         open.initialize(repeating: nil, count: Int(partitionCount))
@@ -83,7 +86,10 @@ public final class TopicOutput {
         let isAppended = batch._withUnsafeGuaranteedRef {
             $0.append(key: key, value: value, timestamp: timestamp, headers: headers)
         }
-        if isAppended { return }
+        if isAppended {
+            if sendsAtOnce { try send(batch.takeUnretainedValue(), partition) }
+            return
+        }
         let full = batch.takeUnretainedValue()
         try send(full, partition)
         full.append(key: key, value: value, timestamp: timestamp, headers: headers)
@@ -133,48 +139,54 @@ public struct ChangelogOutput {
 }
 
 /// Everything that a stream thread writes, through one producer; a transactional one under exactly-once.
-final class RecordCollector: OutputProvider {
+package final class RecordCollector: OutputProvider {
     let producer: any ProducerConnection
     private let guarantee: ProcessingGuarantee
+    private let sendsAtOnce: Bool
     private let batchSize: Int
     private let compression: Compression
     private var outputs: [String: TopicOutput] = [:]
     private var isInTransaction = false
 
-    init(
+    /// - Parameter sendsAtOnce: whether each record is sent as soon as it is written, in a batch of its own, so that
+    ///   the order of records of different topics can be told.
+    package init(
         producer: any ProducerConnection,
         guarantee: ProcessingGuarantee,
         batchSize: Int,
-        compression: Compression
+        compression: Compression,
+        sendsAtOnce: Bool = false
     ) {
         self.producer = producer
         self.guarantee = guarantee
+        self.sendsAtOnce = sendsAtOnce
         self.batchSize = batchSize
         self.compression = compression
     }
 
-    func output(to topic: String) throws(ClientError) -> TopicOutput {
+    package func output(to topic: String) throws(ClientError) -> TopicOutput {
         if let existing = outputs[topic] { return existing }
         let output = TopicOutput(
             topic: topic,
             partitionCount: try producer.partitionCount(of: topic),
             producer: producer,
             batchSize: batchSize,
-            compression: compression
+            compression: compression,
+            sendsAtOnce: sendsAtOnce
         )
         outputs[topic] = output
         return output
     }
 
     /// Opens the transaction that the next records belong to, if there is none; called before records are processed.
-    func begin() throws(ClientError) {
+    package func begin() throws(ClientError) {
         guard guarantee == .exactlyOnce, !isInTransaction else { return }
         try producer.beginTransaction()
         isInTransaction = true
     }
 
     /// Sends what is open and, under exactly-once, commits it together with the positions (invariant 1, atomic).
-    func commit(
+    package func commit(
         _ offsets: [TopicPartition: CommittedOffset],
         as membership: GroupMembership
     ) throws(ClientError) {
@@ -191,7 +203,7 @@ final class RecordCollector: OutputProvider {
     }
 
     /// Drops what was not committed.
-    func abort() throws(ClientError) {
+    package func abort() throws(ClientError) {
         for output in outputs.values { output.discard() }
         guard isInTransaction else { return }
         isInTransaction = false

@@ -2,15 +2,15 @@ import MillracePrimitives
 import MillraceTopology
 
 /// Which source of a topology reads which topic of an application, and which task each partition belongs to.
-struct TopicRouting: Sendable {
+package struct TopicRouting: Sendable {
     let topology: Topology
     /// The full names of all topics that the topology reads, sorted.
-    let sourceTopics: [String]
+    package let sourceTopics: [String]
     private let nodes: [String: TopologyGraph.NodeId]
     private let subtopologies: [String: Int]
     private let internalTopics: Set<String>
 
-    init(topology: Topology, applicationId: String) {
+    package init(topology: Topology, applicationId: String) {
         self.topology = topology
         var nodes: [String: TopologyGraph.NodeId] = [:]
         var parts: [String: Int] = [:]
@@ -33,7 +33,7 @@ struct TopicRouting: Sendable {
     }
 
     /// Whether a topic is one that the application makes for itself.
-    func isInternal(_ topic: String) -> Bool { internalTopics.contains(topic) }
+    package func isInternal(_ topic: String) -> Bool { internalTopics.contains(topic) }
 
     func sourceNode(of topic: String) -> TopologyGraph.NodeId? { nodes[topic] }
 
@@ -42,7 +42,7 @@ struct TopicRouting: Sendable {
     }
 
     /// The tasks that these partitions make, each with its partitions.
-    func tasks(of partitions: [TopicPartition]) -> [TaskId: [TopicPartition]] {
+    package func tasks(of partitions: [TopicPartition]) -> [TaskId: [TopicPartition]] {
         var tasks: [TaskId: [TopicPartition]] = [:]
         for partition in partitions {
             if let id = task(of: partition) { tasks[id, default: []].append(partition) }

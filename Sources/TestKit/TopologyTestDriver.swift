@@ -1,0 +1,346 @@
+import Logging
+import MillraceLogClient
+import MillracePrimitives
+import MillraceRecordFormat
+import MillraceStreams
+import MillraceStreamsRuntime
+import MillraceTopology
+
+/// Runs a topology in a test: without a broker, without threads, the same way each time.
+///
+/// What processes the records is the code that runs in production; only the log is replaced, by one in memory. A record
+/// that is piped in has gone through the whole topology, repartition topics included, when `pipe` returns.
+///
+///     let driver = try TopologyTestDriver(topology)
+///     let lines = driver.input("lines", keys: .utf8, values: .utf8)
+///     let counts = driver.output("counts", keys: .utf8, values: .int64)
+///     try lines.pipe(nil, "to be or not to be", at: 1_000)
+///     #expect(try counts.readAll().last?.value == 2)
+///
+/// A driver belongs to the thread or task that made it.
+public final class TopologyTestDriver {
+    /// When a driver commits: passes on what caches hold back, and makes what was written outlive a crash.
+    public enum CommitMode: Hashable, Sendable {
+        /// After every record that an operator processed, and after the wall clock moved.
+        case afterEveryRecord
+        /// When the test calls `commit()`.
+        case explicit
+    }
+
+    private let topology: Topology
+    private let applicationId: String
+    private let configuration: StreamsConfiguration
+    private let commitMode: CommitMode
+    private let routing: TopicRouting
+    private let plan: PartitionPlan
+    private let writtenTopics: Set<String>
+    private let outputTopics: Set<String>
+    let log: CapturedLog
+    private let producer: CapturingProducer
+    private let collector: RecordCollector
+    private var tasks: [StreamTask] = []
+    /// How many batches of a partition its task was given.
+    private var fetchedBatches: [TopicPartition: Int] = [:]
+    /// How far the test has read of a partition.
+    private var readRecords: [TopicPartition: Int] = [:]
+    private var readWrites = 0
+
+    /// The wall clock, in milliseconds since 1970; only `advanceWallClock` moves it.
+    public private(set) var wallClockMs: Int64
+
+    /// Makes a driver with all of the topology's tasks, their stores empty.
+    ///
+    /// - Parameters:
+    ///   - topology: what to run.
+    ///   - applicationId: what internal topics begin with.
+    ///   - configuration: as for an application; the size of the caches and what happens to records that cannot be
+    ///     decoded matter here, threads and intervals do not.
+    ///   - partitions: the topics of the topology that have more than one partition.
+    ///   - commitMode: when to commit.
+    ///   - startMs: what the wall clock says at first, in milliseconds since 1970.
+    /// - Throws: `StreamsError` if the configuration makes no sense, or if topics that must have equally many partitions
+    ///   have not.
+    public init(
+        _ topology: Topology,
+        applicationId: String = "test",
+        configuration: StreamsConfiguration = StreamsConfiguration(),
+        partitions: [String: Int32] = [:],
+        commitMode: CommitMode = .afterEveryRecord,
+        startMs: Int64 = 0
+    ) throws {
+        try configuration.validate()
+        for (topic, count) in partitions where count < 1 {
+            throw StreamsError.invalidConfiguration("topic \(topic) must have a partition or more, not \(count)")
+        }
+        self.topology = topology
+        self.applicationId = applicationId
+        self.configuration = configuration
+        self.commitMode = commitMode
+        wallClockMs = startMs
+        routing = TopicRouting(topology: topology, applicationId: applicationId)
+        do {
+            plan = try topology.graph.partitionPlan(applicationId: applicationId) { partitions[$0] ?? 1 }
+        } catch let error as PartitionPlanError {
+            throw StreamsError.partitions(error)
+        }
+        var counts = partitions
+        var written: Set<String> = []
+        var outputs: Set<String> = []
+        counts.merge(plan.partitions) { $1 }
+        for part in topology.graph.subtopologies() {
+            for store in part.stores.compactMap({ topology.graph.stores[$0] }) where store.isLogged {
+                let changelog = "\(applicationId)-\(store.changelogTopic)"
+                counts[changelog] = plan.taskCounts[part.id]
+                written.insert(changelog)
+            }
+            for topic in part.sinkTopics {
+                written.insert(topic.resolved(applicationId: applicationId))
+                if !topic.isInternal { outputs.insert(topic.resolved(applicationId: applicationId)) }
+            }
+        }
+        if case .deadLetter(let topic) = configuration.onUndecodableRecord {
+            written.insert(topic)
+            outputs.insert(topic)
+        }
+        writtenTopics = written
+        outputTopics = outputs
+        log = CapturedLog(partitionCounts: counts)
+        producer = CapturingProducer(log)
+        collector = RecordCollector(
+            producer: producer,
+            guarantee: .exactlyOnce,
+            batchSize: 1 << 10,
+            compression: .none,
+            sendsAtOnce: true
+        )
+        try makeTasks()
+    }
+
+    // Time and commits
+
+    /// Moves the wall clock on, then does what is due.
+    public func advanceWallClock(by duration: Duration) throws {
+        let (seconds, attoseconds) = duration.components
+        wallClockMs += seconds * 1_000 + attoseconds / 1_000_000_000_000_000
+        if commitMode == .afterEveryRecord { try commitOnce() }
+        try processAll()
+    }
+
+    /// Commits, and processes what the caches passed on to repartition topics. In the mode `explicit`, what that leaves in
+    /// caches waits for the next commit.
+    public func commit() throws {
+        try commitOnce()
+        try processAll()
+    }
+
+    /// Kills the application and starts it again: what tasks wrote since the last commit is gone, stores are restored
+    /// from their changelogs, and input that was not committed is processed again.
+    ///
+    /// Outputs that a test has read before it was committed, and that are written again, are read again.
+    public func crash() throws {
+        try collector.abort()
+        log.abort { writtenTopics.contains($0) }
+        fetchedBatches = [:]
+        for (partition, count) in readRecords {
+            readRecords[partition] = min(count, log.recordCount(of: partition))
+        }
+        readWrites = min(readWrites, log.writes.count)
+        try makeTasks()
+        try processAll()
+    }
+
+    // Records in bytes
+
+    /// Appends a record to an input topic and processes everything that follows from it.
+    ///
+    /// - Parameters:
+    ///   - key: the key's bytes; nil is null.
+    ///   - value: the value's bytes; nil is null.
+    ///   - topic: a topic that the topology reads.
+    ///   - timestampMs: milliseconds since 1970; nil for the wall clock's.
+    ///   - headers: the record's headers.
+    ///   - partition: where to append; nil for the partition of the key, 0 without a key.
+    /// - Throws: `ClientError` if the topology does not read the topic or it has no such partition; otherwise what an
+    ///   application stops with, such as `StreamsError.processing`.
+    public func pipe(
+        key: [UInt8]?,
+        value: [UInt8]?,
+        to topic: String,
+        at timestampMs: Int64? = nil,
+        headers: RecordHeaders = [],
+        partition: Int32? = nil
+    ) throws {
+        guard routing.sourceTopics.contains(topic) else {
+            throw ClientError(
+                .unknownTopicOrPartition,
+                "the topology does not read \(topic); it reads \(routing.sourceTopics.joined(separator: ", "))"
+            )
+        }
+        let count = log.partitionCount(of: topic)
+        let chosen =
+            partition ?? key.map { key in key.withUnsafeBytes { Hashes.partition(forKey: $0, of: count) } } ?? 0
+        guard (0..<count).contains(chosen) else {
+            throw ClientError(
+                .unknownTopicOrPartition,
+                "topic \(topic) has \(count) partitions; there is no \(chosen). Name the topic in `partitions` of the driver"
+            )
+        }
+        try append(key, value, timestampMs ?? wallClockMs, headers, to: TopicPartition(topic, chosen))
+        try processAll()
+    }
+
+    /// Takes the next record of an output topic that was not read yet; nil if there is none. Of several partitions the
+    /// first is read first.
+    public func readRaw(from topic: String) -> RawTestRecord? {
+        for partition in log.partitions(of: topic) {
+            let position = readRecords[partition] ?? 0
+            guard position < log.recordCount(of: partition) else { continue }
+            readRecords[partition] = position + 1
+            return log.records(of: partition)[position]
+        }
+        return nil
+    }
+
+    /// Takes everything that was written to any output topic since the last call, in the order in which it was written.
+    /// It does not change what the outputs of single topics read next.
+    public func readAllRaw() -> [RawTestRecord] {
+        defer { readWrites = log.writes.count }
+        return log.writes[readWrites...].compactMap { write in
+            outputTopics.contains(write.partition.topic) ? log.records(of: write.partition)[write.index] : nil
+        }
+    }
+
+    // Inside
+
+    /// The stores of this name, one for each task that has it.
+    func stores(named name: String) throws -> [any InspectableStore] {
+        let stores = tasks.compactMap { $0.context.stores[name] }
+        guard !stores.isEmpty else {
+            let known = Set(tasks.flatMap(\.context.stores.keys)).sorted()
+            throw StreamsError.invalidConfiguration(
+                "the topology has no store \(name)"
+                    + (known.isEmpty ? "" : "; it has \(known.joined(separator: ", "))")
+            )
+        }
+        return try stores.map { store in
+            guard let store = store as? any InspectableStore else {
+                throw StreamsError.invalidConfiguration("the store \(name) is not a key-value store")
+            }
+            return store
+        }
+    }
+
+    private func makeTasks() throws {
+        let partitions = routing.sourceTopics.flatMap { log.partitions(of: $0) }
+        let quiet = Logger(label: "millrace-test") { _ in SwiftLogNoOpLogHandler() }
+        tasks = try routing.tasks(of: partitions).sorted { $0.key < $1.key }.map { id, partitions in
+            let task = try StreamTask(
+                id: id,
+                partitions: partitions,
+                plan: routing,
+                applicationId: applicationId,
+                configuration: configuration,
+                outputs: collector,
+                logger: quiet
+            )
+            task.begin(at: producer.committedOffsets.filter { partitions.contains($0.key) })
+            for queue in task.queues where queue.position == nil { queue.begin(at: 0) }
+            restore(task)
+            return task
+        }
+        for task in tasks {
+            for queue in task.queues {
+                // Batches hold one record each, so that offsets are their numbers.
+                fetchedBatches[queue.partition] = Int(queue.position ?? 0)
+            }
+        }
+    }
+
+    private func restore(_ task: StreamTask) {
+        for store in task.context.stores.values where store.isLogged {
+            let changelog = TopicPartition("\(applicationId)-\(store.name)-changelog", task.id.partition)
+            for record in log.records(of: changelog) {
+                record.key?.withUnsafeBytes { key in
+                    guard let value = record.value else {
+                        store.restore(key: key, value: nil, timestamp: record.timestampMs)
+                        return
+                    }
+                    value.withUnsafeBytes { store.restore(key: key, value: $0, timestamp: record.timestampMs) }
+                }
+            }
+        }
+    }
+
+    private func append(
+        _ key: [UInt8]?,
+        _ value: [UInt8]?,
+        _ timestampMs: Int64,
+        _ headers: RecordHeaders,
+        to partition: TopicPartition
+    ) throws {
+        let batch = RecordBatchBuilder(capacity: 256)
+        var encoded = ByteWriter()
+        if !headers.isEmpty { headers.encode(into: &encoded) }
+        withBytes(key) { key in
+            withBytes(value) { value in
+                _ = batch.append(key: key, value: value, timestamp: timestampMs, headers: encoded.bytes)
+            }
+        }
+        try withExtendedLifetime(batch) { try log.append(try batch.seal(), to: partition, isWrite: false) }
+    }
+
+    private func withBytes(_ bytes: [UInt8]?, _ body: (UnsafeRawBufferPointer?) -> Void) {
+        guard let bytes else { return body(nil) }
+        bytes.withUnsafeBytes { body($0) }
+    }
+
+    /// Gives the tasks what is new in the topics that they read.
+    private func fetch() throws {
+        for task in tasks {
+            for queue in task.queues {
+                let count = log.batchCount(of: queue.partition)
+                for index in (fetchedBatches[queue.partition] ?? 0)..<count {
+                    guard let records = try log.fetched(queue.partition, batch: index) else { continue }
+                    records.lastStableOffset = records.nextOffset
+                    queue.enqueue(records)
+                }
+                fetchedBatches[queue.partition] = count
+            }
+        }
+    }
+
+    /// Processes record after record, the earliest of all tasks first, until there is nothing left to do.
+    private func processAll() throws {
+        try fetch()
+        while let task = try nextTask() {
+            try collector.begin()
+            _ = try task.process(maximumCount: 1)
+            if commitMode == .afterEveryRecord { try commitOnce() }
+            try fetch()
+        }
+    }
+
+    private func nextTask() throws -> StreamTask? {
+        var best: (task: StreamTask, timestampMs: Int64)?
+        for task in tasks {
+            for queue in task.queues where queue.prepare() {
+                let timestampMs = try queue.headTimestamp()
+                if let earlier = best, earlier.timestampMs <= timestampMs { continue }
+                best = (task, timestampMs)
+            }
+        }
+        return best?.task
+    }
+
+    private func commitOnce() throws {
+        var offsets: [TopicPartition: CommittedOffset] = [:]
+        for task in tasks {
+            for queue in task.queues { _ = queue.prepare() }
+            offsets.merge(task.uncommittedPositions) { current, _ in current }
+        }
+        for task in tasks { try task.flushStores() }
+        try collector.commit(offsets, as: GroupMembership(groupId: applicationId))
+        for task in tasks { task.didCommit(offsets) }
+        try fetch()
+    }
+}
