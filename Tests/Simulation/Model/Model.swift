@@ -164,6 +164,10 @@ struct Model {
 
     // Crashes
 
+    /// A process has ended whose writes have failed at times. A member is told its generation before that is written, so
+    /// the next process may count on from an older one; who was a member before is none any more.
+    mutating func lostProcess() { generations = [:] }
+
     /// What survives only because the machine goes on is not promised any more. Nor are generations: who was a member
     /// before is none any more, whatever generation comes next.
     mutating func lostPower() {

@@ -184,6 +184,7 @@ final class Simulation {
 
     /// Everybody in the broker's process goes with it.
     private func forgetProcess() {
+        if machine.disk.faultCount > 0 { model.lostProcess() }
         for index in workers.indices { workers[index] = nil }
         for index in readers.indices { readers[index] = nil }
     }
