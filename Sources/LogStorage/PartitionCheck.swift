@@ -109,8 +109,8 @@ package struct PartitionCheck: ~Copyable {
         var baseOffset: Int64
         /// Where each batch begins, by its last offset.
         var positions: [Int64: Int64] = [:]
-        /// The greatest timestamp up to and including each batch, by its last offset.
-        var timestamps: [Int64: Int64] = [:]
+        /// The last offset of each batch, and the greatest timestamp up to and including it; both only grow.
+        var timestamps: [(lastOffset: Int64, greatest: Int64)] = []
         var maxTimestamp: Int64 = -1
         /// The aborted transactions whose markers stand here.
         var aborted: [CompletedTransaction] = []
@@ -193,7 +193,7 @@ package struct PartitionCheck: ~Copyable {
         records += Int(header.recordCount)
         segment.positions[header.lastOffset] = position
         segment.maxTimestamp = max(segment.maxTimestamp, header.maxTimestamp)
-        segment.timestamps[header.lastOffset] = segment.maxTimestamp
+        segment.timestamps.append((header.lastOffset, segment.maxTimestamp))
         do throws(RecordFormatError) {
             let marker = try LogInspection.marker(of: batch)
             let completed = producers.replay(header, marker: marker, now: header.maxTimestamp)
@@ -260,13 +260,13 @@ package struct PartitionCheck: ~Copyable {
                 return addIndexProblem(path, segment, "its entries do not ascend at offset \(entry.offset)")
             }
             previous = entry.timestamp
-            let later = segment.timestamps.first { $0.key <= entry.offset && $0.value > entry.timestamp }
-            if let later {
+            let covered = segment.timestamps.partitioningIndex { $0.lastOffset > entry.offset }
+            if covered > 0, segment.timestamps[covered - 1].greatest > entry.timestamp {
                 return addIndexProblem(
                     path,
                     segment,
                     "it says that no record up to offset \(entry.offset) is later than \(entry.timestamp), but one of "
-                        + "\(later.value) is"
+                        + "\(segment.timestamps[covered - 1].greatest) is"
                 )
             }
         }

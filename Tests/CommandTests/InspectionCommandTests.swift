@@ -57,6 +57,12 @@ struct InspectionCommandTests {
             says: "begins at byte 1"
         ) { $0.append(contentsOf: [0, 0, 0, 3, 0, 0, 0, 1]) },
         Damage(
+            what: "a time index that is too early",
+            file: segment + ".timeindex",
+            severity: "repairable",
+            says: "no record up to offset 11 is later than 1,"
+        ) { $0 = Data([0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 11]) },
+        Damage(
             what: "a snapshot with a flipped bit",
             file: "t-0/00000000000000000012.snapshot",
             severity: "repairable",
