@@ -33,7 +33,9 @@ public enum PartitionPlanError: Error, Sendable, Hashable, CustomStringConvertib
 extension TopologyGraph {
     /// Finds the number of partitions of every source and repartition topic.
     ///
-    /// A repartition topic has as many as the topic with the most among the sources before it, unless the user chose.
+    /// A repartition topic whose number the user did not choose has as many partitions as the topics that it is brought
+    /// together with, if these are given; otherwise as many as the topic with the most among the sources before it, and
+    /// before those that it is brought together with.
     ///
     /// - Parameters:
     ///   - applicationId: the prefix of internal topics.
@@ -45,7 +47,9 @@ extension TopologyGraph {
         var counts: [TopicReference: Int32] = [:]
         var missing: [String] = []
         var undetermined: [TopicReference] = []
-        for case .source(let topics) in nodes.map(\.kind) {
+        for node in nodes {
+            if case .globalSource(let name) = node.kind, try existing(name) == nil { missing.append(name) }
+            guard case .source(let topics) = node.kind else { continue }
             for topic in topics {
                 switch topic {
                 case .external(let name):
@@ -56,16 +60,24 @@ extension TopologyGraph {
             }
         }
         guard missing.isEmpty else { throw PartitionPlanError.missingTopics(missing.sorted()) }
+        let groups = copartitioned.map { group in Set(group.parents.flatMap(topics(upstreamOf:))) }
         while !undetermined.isEmpty {
             let before = undetermined.count
+            // What is given goes before what is derived, and what is derived settles one topic at a time, because it may
+            // give another one its number.
             undetermined.removeAll { topic in
-                guard let count = derivedCount(of: topic, from: counts) else { return false }
+                guard let count = givenCount(of: topic, groups, counts) else { return false }
                 counts[topic] = count
                 return true
             }
-            if undetermined.count == before {
+            guard undetermined.count == before else { continue }
+            let derived = undetermined.indices.lazy.compactMap { index in
+                derivedCount(of: undetermined[index], groups, counts).map { (index: index, count: $0) }
+            }
+            guard let (index, count) = derived.first else {
                 throw PartitionPlanError.undeterminedPartitionCount(topic: undetermined[0].name)
             }
+            counts[undetermined.remove(at: index)] = count
         }
         try checkCopartitioning(counts, applicationId: applicationId)
         let taskCounts = subtopologies().map { part in part.sourceTopics.compactMap { counts[$0] }.max() ?? 0 }
@@ -77,16 +89,47 @@ extension TopologyGraph {
         )
     }
 
-    private func derivedCount(of topic: TopicReference, from counts: [TopicReference: Int32]) -> Int32? {
+    private func topics(upstreamOf node: NodeId) -> [TopicReference] {
+        sources(upstreamOf: node).flatMap { source in
+            guard case .source(let topics) = nodes[source].kind else { return [TopicReference]() }
+            return topics
+        }
+    }
+
+    /// The number that a repartition topic takes over from a topic that it is brought together with, or from its leader.
+    private func givenCount(
+        of topic: TopicReference,
+        _ groups: [Set<TopicReference>],
+        _ counts: [TopicReference: Int32]
+    ) -> Int32? {
+        if let leader = leaders[topic] { return largestCount(of: topics(upstreamOf: leader), counts) }
+        return groups.filter { $0.contains(topic) }.flatMap { $0.compactMap { counts[$0] } }.max()
+    }
+
+    /// The number that follows from the sources before a repartition topic, and before those that it is brought together
+    /// with; nil as long as one of them has none.
+    private func derivedCount(
+        of topic: TopicReference,
+        _ groups: [Set<TopicReference>],
+        _ counts: [TopicReference: Int32]
+    ) -> Int32? {
+        guard leaders[topic] == nil else { return nil }
+        let together = groups.filter { $0.contains(topic) }.reduce(into: Set([topic])) { $0.formUnion($1) }
+            .filter { leaders[$0] == nil }
         var largest: Int32?
-        for node in nodes where node.kind == .sink(topic) {
-            for source in sources(upstreamOf: node.id) {
-                guard case .source(let topics) = nodes[source].kind else { continue }
-                for upstream in topics {
-                    guard let count = counts[upstream] else { return nil }
-                    largest = max(largest ?? 0, count)
-                }
-            }
+        for node in nodes {
+            guard case .sink(let written) = node.kind, together.contains(written) else { continue }
+            guard let count = largestCount(of: topics(upstreamOf: node.id), counts) else { return nil }
+            largest = max(largest ?? 0, count)
+        }
+        return largest
+    }
+
+    private func largestCount(of topics: [TopicReference], _ counts: [TopicReference: Int32]) -> Int32? {
+        var largest: Int32?
+        for topic in topics {
+            guard let count = counts[topic] else { return nil }
+            largest = max(largest ?? 0, count)
         }
         return largest
     }
@@ -95,9 +138,8 @@ extension TopologyGraph {
         for requirement in copartitioned {
             var involved: [String: Int32] = [:]
             for parent in requirement.parents {
-                for source in sources(upstreamOf: parent) {
-                    guard case .source(let topics) = nodes[source].kind else { continue }
-                    for topic in topics { involved[topic.resolved(applicationId: applicationId)] = counts[topic] }
+                for topic in topics(upstreamOf: parent) {
+                    involved[topic.resolved(applicationId: applicationId)] = counts[topic]
                 }
             }
             if Set(involved.values).count > 1 {
