@@ -22,6 +22,7 @@ package final class StreamTask {
         applicationId: String,
         configuration: StreamsConfiguration,
         outputs: any OutputProvider,
+        globals: GlobalTask? = nil,
         logger: Logger,
         pause: @escaping (Duration) -> Void
     ) throws(ClientError) {
@@ -33,6 +34,7 @@ package final class StreamTask {
             applicationId: applicationId,
             configuration: configuration,
             outputs: outputs,
+            globals: globals?.context,
             logger: logger,
             pause: pause
         )

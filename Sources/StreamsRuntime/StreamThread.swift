@@ -34,6 +34,7 @@ final class StreamThread: RebalanceListener {
     private var logger: Logger
 
     private let consumer: any ConsumerConnection
+    private let globals: GlobalTopicReader?
     private let collector: RecordCollector
     private var tasks: [TaskId: StreamTask] = [:]
     private var taskOrder: [StreamTask] = []
@@ -56,8 +57,16 @@ final class StreamThread: RebalanceListener {
     private static let sliceTarget: Int64 = 2_000_000  // nanoseconds
 
     /// Connects to the log; under exactly-once this fences an earlier thread of the same name.
-    init(index: Int, environment: StreamThreadEnvironment, progress: ThreadProgress) throws {
+    ///
+    /// - Parameter globals: what reads the global topics, if there are any; it stays when this thread is replaced.
+    init(
+        index: Int,
+        environment: StreamThreadEnvironment,
+        globals: GlobalTopicReader?,
+        progress: ThreadProgress
+    ) throws {
         self.index = index
+        self.globals = globals
         self.environment = environment
         self.progress = progress
         configuration = environment.configuration
@@ -104,6 +113,10 @@ final class StreamThread: RebalanceListener {
     func run() throws {
         var isClean = false
         defer { close(isClean: isClean) }
+        if let globals {
+            let read = try globals.complete(shouldStop: environment.shouldStop)
+            progress.recordsRestored.add(read, ordering: .relaxed)
+        }
         try consumer.subscribe(to: environment.routing.sourceTopics, listener: self)
         while !environment.shouldStop() { try runOnce() }
         try commit(lettingGo: true)
@@ -113,6 +126,7 @@ final class StreamThread: RebalanceListener {
     /// One round: poll, process a slice of each task, commit if it is time.
     func runOnce() throws {
         let hasFetched = try poll()
+        if let globals { try readOn(globals) }
         guard isAssigned else { return }
         var processed = 0
         var skipped = 0
@@ -137,6 +151,14 @@ final class StreamThread: RebalanceListener {
             progress.isIdle.store(true, ordering: .sequentiallyConsistent)
             try environment.didIdle()
         }
+    }
+
+    /// Brings the global stores up to date before the records that were fetched are looked at.
+    private func readOn(_ globals: GlobalTopicReader) throws {
+        let skippedBefore = globals.task.skippedRecords
+        _ = try globals.catchUp()
+        let skipped = globals.task.skippedRecords - skippedBefore
+        if skipped > 0 { progress.recordsSkipped.add(skipped, ordering: .relaxed) }
     }
 
     /// Keeps the time between two looks at the clock near the target, however slow an operator is.
@@ -313,6 +335,7 @@ final class StreamThread: RebalanceListener {
             applicationId: environment.applicationId,
             configuration: configuration,
             outputs: collector,
+            globals: globals?.task,
             logger: logger,
             pause: environment.pause
         )

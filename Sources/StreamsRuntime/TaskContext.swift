@@ -18,7 +18,7 @@ public struct TaskId: Hashable, Sendable, Comparable, CustomStringConvertible {
     }
 
     /// `subtopology_partition`, as Kafka Streams writes it.
-    public var description: String { "\(subtopology)_\(partition)" }
+    public var description: String { self == .global ? "global" : "\(subtopology)_\(partition)" }
 
     /// By sub-topology, then by partition.
     public static func < (left: TaskId, right: TaskId) -> Bool {
@@ -39,6 +39,9 @@ public final class TaskContext {
     /// The bytes of cached updates that a store may hold back until the next commit; 0 for none.
     public let cacheMaximumBytes: Int
 
+    /// Where the global stores are that the thread's tasks read; nil without any, and where these are made.
+    package let globals: TaskContext?
+
     /// What becomes of records at which something fails.
     public let failures: FailureHandling
 
@@ -58,9 +61,11 @@ public final class TaskContext {
         applicationId: String,
         configuration: StreamsConfiguration,
         outputs: any OutputProvider,
+        globals: TaskContext? = nil,
         logger: Logger,
         pause: @escaping (Duration) -> Void
     ) {
+        self.globals = globals
         self.taskId = taskId
         self.applicationId = applicationId
         cacheMaximumBytes = configuration.cacheMaximumBytes
