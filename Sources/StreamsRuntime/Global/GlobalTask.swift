@@ -1,5 +1,6 @@
 import Logging
 import MillraceLogClient
+import MillracePrimitives
 import MillraceRecordFormat
 import MillraceTopology
 

@@ -1,6 +1,7 @@
 import Logging
 import MillraceLogClient
 import MillracePrimitives
+import MillraceTopology
 
 /// Reads the global topics for one stream thread: all their partitions, without a group, from the beginning.
 ///
@@ -69,7 +70,7 @@ final class GlobalTopicReader {
         let started = time.monotonicNanoseconds
         let ends = try consumer.endOffsets(of: partitions)
         var read = 0
-        while !shouldStop(), try !hasReached(ends) { read += try process(try consumer.poll(timeout: .milliseconds(20))) }
+        while !shouldStop(), try !hasReached(ends) { read += try process(try poll(timeout: .milliseconds(20))) }
         isComplete = true
         logger.info(
             "read the global topics",
@@ -86,13 +87,7 @@ final class GlobalTopicReader {
         var read = 0
         var ends: [TopicPartition: Int64] = [:]
         repeat {
-            let fetched: [FetchedRecords]
-            do {
-                fetched = try consumer.poll(timeout: .zero)
-            } catch let error as ClientError where [.offsetOutOfRange, .noOffset].contains(error.code) {
-                isUsable = false
-                throw LostGlobalRecords(underlying: error)
-            }
+            let fetched = try poll(timeout: .zero)
             guard !fetched.isEmpty else { break }
             for records in fetched where ends[records.partition] == nil {
                 ends[records.partition] = records.lastStableOffset
@@ -100,6 +95,16 @@ final class GlobalTopicReader {
             read += try process(fetched)
         } while try ends.count < partitions.count || !hasReached(ends)
         return read
+    }
+
+    private func poll(timeout: Duration) throws -> [FetchedRecords] {
+        do throws(ClientError) {
+            return try consumer.poll(timeout: timeout)
+        } catch {
+            guard [.offsetOutOfRange, .noOffset].contains(error.code) else { throw error }
+            isUsable = false
+            throw LostGlobalRecords(underlying: error)
+        }
     }
 
     private func hasReached(_ ends: [TopicPartition: Int64]) throws(ClientError) -> Bool {
