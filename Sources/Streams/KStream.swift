@@ -79,6 +79,7 @@ public struct KStream<Key, Value> {
     ) -> SourceDriver {
         let record = context.record
         let noHeaders = UnsafeRawBufferPointer(start: nil, count: 0)
+        let dueMs = context.streamTimeSchedule.dueMs
         return SourceDriver { position, limits in
             var cursor = position.pointee
             var processed = 0
@@ -115,7 +116,9 @@ public struct KStream<Key, Value> {
                     throw UndecodableRecord(.value, error)
                 }
                 processed &+= 1
+                if view.timestamp > record.pointee.partitionTimeMs { record.pointee.advanceTime(to: view.timestamp) }
                 try next.push(key, value, view.timestamp)
+                if record.pointee.streamTimeMs >= dueMs.pointee { return }
             }
         }
     }
