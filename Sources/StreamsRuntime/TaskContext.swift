@@ -1,3 +1,4 @@
+import Logging
 import MillraceLogClient
 import MillracePrimitives
 import MillraceStateStores
@@ -38,11 +39,14 @@ public final class TaskContext {
     /// The bytes of cached updates that a store may hold back until the next commit; 0 for none.
     public let cacheMaximumBytes: Int
 
+    /// What becomes of records at which something fails.
+    public let failures: FailureHandling
+
     /// Why the task's code could not be composed, such as an output topic that does not exist; the first such reason.
     private(set) var compositionFailure: ClientError?
 
     /// The partition that the record under way came from; nil when there is none, as in a punctuation.
-    package internal(set) var partition: TopicPartition?
+    package var partition: TopicPartition? { failures.partition }
     /// What is to run at a stream time.
     @usableFromInline package let streamTimeSchedule = PunctuationSchedule()
     /// What is to run at a wall-clock time.
@@ -58,13 +62,29 @@ public final class TaskContext {
     private(set) var parts: [any TaskPart] = []
     let registers = TaskRegisters()
 
-    init(taskId: TaskId, applicationId: String, cacheMaximumBytes: Int, outputs: any OutputProvider) {
+    /// - Parameter pause: waits before something that failed is tried again, unless the thread is to stop.
+    init(
+        taskId: TaskId,
+        applicationId: String,
+        configuration: StreamsConfiguration,
+        outputs: any OutputProvider,
+        logger: Logger,
+        pause: @escaping (Duration) -> Void
+    ) {
         self.taskId = taskId
         self.applicationId = applicationId
-        self.cacheMaximumBytes = cacheMaximumBytes
+        cacheMaximumBytes = configuration.cacheMaximumBytes
         self.outputs = outputs
         record = .allocate(capacity: 1)
         record.initialize(to: CurrentRecord())
+        failures = FailureHandling(
+            task: taskId,
+            record: record,
+            configuration: configuration,
+            outputs: outputs,
+            logger: logger,
+            pause: pause
+        )
     }
 
     deinit {
