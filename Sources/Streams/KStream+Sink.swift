@@ -93,6 +93,7 @@ extension KStream {
         let sink = assembly.graph.add(.sink(topic), name: name, after: [node])
         let keys = assembly.require(keys, "keys", for: sink)
         let values = assembly.require(values, "values", for: sink)
+        let name = assembly.name(of: sink)
         if let partitioner {
             return write(
                 to: topic,
@@ -100,7 +101,7 @@ extension KStream {
                 values: values,
                 partitioner: partitioner,
                 dropsNullKeys: dropsNullKeys,
-                by: assembly.name(of: sink)
+                by: name
             )
         }
         port.add { context in
@@ -109,18 +110,21 @@ extension KStream {
             let keyWriter = scratch.key
             let valueWriter = scratch.value
             let record = context.record
+            let guarded = context.guardedProduction(name, to: topic.resolved(applicationId: context.applicationId))
             return Out { key, value, timestamp in
-                keyWriter.pointee.removeAll()
-                valueWriter.pointee.removeAll()
-                let hasKey = try keys.write(key, &keyWriter.pointee)
-                if dropsNullKeys, !hasKey { return }
-                let hasValue = try values.write(value, &valueWriter.pointee)
-                try output.append(
-                    key: hasKey ? keyWriter.pointee.bytes : nil,
-                    value: hasValue ? valueWriter.pointee.bytes : nil,
-                    timestamp: timestamp,
-                    headers: record.pointee.headers
-                )
+                _ = try guarded.attempt {
+                    keyWriter.pointee.removeAll()
+                    valueWriter.pointee.removeAll()
+                    let hasKey = try keys.write(key, &keyWriter.pointee)
+                    if dropsNullKeys, !hasKey { return }
+                    let hasValue = try values.write(value, &valueWriter.pointee)
+                    try output.append(
+                        key: hasKey ? keyWriter.pointee.bytes : nil,
+                        value: hasValue ? valueWriter.pointee.bytes : nil,
+                        timestamp: timestamp,
+                        headers: record.pointee.headers
+                    )
+                }
                 withExtendedLifetime(scratch) {}
             }
         }

@@ -77,7 +77,7 @@ struct RecordTests {
         #expect(lines.withLock { $0 } == ["[orders]: a, 1", "[twice]: a, 11"])
     }
 
-    @Test("merge puts any number of streams into one")
+    @Test("merge puts any number of streams into one, depth first in the order in which their operators were attached")
     func mergesMany() throws {
         let written = try run { stream in
             let others = (1...3).map { number in stream.mapValues(named: "m\(number)") { "\($0)\(number)" } }
@@ -85,6 +85,6 @@ struct RecordTests {
         } _: {
             try $0.pipe("a", "x")
         }
-        #expect(written.map(\.value) == ["x", "x1", "x2", "x3"])
+        #expect(written.map(\.value) == ["x1", "x2", "x3", "x"], "in the order in which they were attached")
     }
 }

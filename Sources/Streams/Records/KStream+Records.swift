@@ -25,13 +25,16 @@ extension KStream {
             values: newValues,
             isRekeyed: true
         )
+        let name = result.name
         let target = result.port
         port.add { context in
             let next = target.compose(context)
             let scope = HeaderScope(context)
+            let guarded = context.guarded(name)
             return Out { key, value, timestamp in
                 let headers = try scope.current()
-                let new = try transform(Record(key: key, value: value, timestampMs: timestamp, headers: headers))
+                let record = Record(key: key, value: value, timestampMs: timestamp, headers: headers)
+                guard let new = try guarded.attempt({ try transform(record) }) else { return }
                 try scope.replacing(headers, with: new.headers) {
                     try next.push(new.key, new.value, new.timestampMs)
                 }
@@ -49,14 +52,16 @@ extension KStream {
         _ transform: @escaping @Sendable (Record<Key, Value>) throws -> Headers
     ) -> KStream<Key, Value> where Headers.Element == RecordHeader {
         let result = child("mapHeaders", name)
+        let name = result.name
         let target = result.port
         port.add { context in
             let next = target.compose(context)
             let scope = HeaderScope(context)
+            let guarded = context.guarded(name)
             return Out { key, value, timestamp in
                 let headers = try scope.current()
                 let record = Record(key: key, value: value, timestampMs: timestamp, headers: headers)
-                let new = RecordHeaders(Array(try transform(record)))
+                guard let new = try guarded.attempt({ RecordHeaders(Array(try transform(record))) }) else { return }
                 try scope.replacing(headers, with: new) { try next.push(key, value, timestamp) }
             }
         }
@@ -71,14 +76,16 @@ extension KStream {
         _ transform: @escaping @Sendable (Record<Key, Value>) throws -> Int64
     ) -> KStream<Key, Value> {
         let result = child("mapTimestamps", name)
+        let name = result.name
         let target = result.port
         port.add { context in
             let next = target.compose(context)
             let scope = HeaderScope(context)
+            let guarded = context.guarded(name)
             return Out { key, value, timestamp in
                 let headers = try scope.current()
                 let record = Record(key: key, value: value, timestampMs: timestamp, headers: headers)
-                let new = try transform(record)
+                guard let new = try guarded.attempt({ try transform(record) }) else { return }
                 try next.push(key, value, new)
             }
         }
@@ -92,14 +99,16 @@ extension KStream {
         _ isIncluded: @escaping @Sendable (Record<Key, Value>) throws -> Bool
     ) -> KStream<Key, Value> {
         let result = child("filter", name)
+        let name = result.name
         let target = result.port
         port.add { context in
             let next = target.compose(context)
             let scope = HeaderScope(context)
+            let guarded = context.guarded(name)
             return Out { key, value, timestamp in
                 let headers = try scope.current()
                 let record = Record(key: key, value: value, timestampMs: timestamp, headers: headers)
-                guard try isIncluded(record) else { return }
+                guard try guarded.attempt({ try isIncluded(record) }) == true else { return }
                 try next.push(key, value, timestamp)
             }
         }
@@ -113,13 +122,16 @@ extension KStream {
         _ action: @escaping @Sendable (Record<Key, Value>) throws -> Void
     ) -> KStream<Key, Value> {
         let result = child("peek", name)
+        let name = result.name
         let target = result.port
         port.add { context in
             let next = target.compose(context)
             let scope = HeaderScope(context)
+            let guarded = context.guarded(name)
             return Out { key, value, timestamp in
                 let headers = try scope.current()
-                try action(Record(key: key, value: value, timestampMs: timestamp, headers: headers))
+                let record = Record(key: key, value: value, timestampMs: timestamp, headers: headers)
+                guard try guarded.attempt({ try action(record) }) != nil else { return }
                 try next.push(key, value, timestamp)
             }
         }
@@ -133,12 +145,14 @@ extension KStream {
         named name: String? = nil,
         _ action: @escaping @Sendable (Record<Key, Value>) throws -> Void
     ) {
-        _ = assembly.add("forEach", named: name, after: [node])
+        let name = assembly.name(of: assembly.add("forEach", named: name, after: [node]))
         port.add { context in
             let scope = HeaderScope(context)
+            let guarded = context.guarded(name)
             return Out { key, value, timestamp in
                 let headers = try scope.current()
-                try action(Record(key: key, value: value, timestampMs: timestamp, headers: headers))
+                let record = Record(key: key, value: value, timestampMs: timestamp, headers: headers)
+                _ = try guarded.attempt { try action(record) }
             }
         }
     }
@@ -158,9 +172,12 @@ extension KStream {
         to write: @escaping @Sendable (String) throws -> Void
     ) {
         let label = label ?? assembly.name(of: node)
-        _ = assembly.add("print", named: name, after: [node])
-        port.add { _ in
-            Out { key, value, _ in try write("[\(label)]: \(key), \(value)") }
+        let name = assembly.name(of: assembly.add("print", named: name, after: [node]))
+        port.add { context in
+            let guarded = context.guarded(name)
+            return Out { key, value, _ in
+                _ = try guarded.attempt { try write("[\(label)]: \(key), \(value)") }
+            }
         }
     }
 }

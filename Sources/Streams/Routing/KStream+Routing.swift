@@ -70,13 +70,16 @@ extension KStream {
             let outputs = context.outputsOnDemand(of: name)
             let scope = HeaderScope(context)
             let writer = SinkWriter(context, keys: keys, values: values, dropsNullKeys: false)
+            let guarded = context.guarded(name)
             return Out { key, value, timestamp in
                 let headers = try scope.current()
                 let record = Record(key: key, value: value, timestampMs: timestamp, headers: headers)
-                let output = try outputs.output(to: try topic(record))
-                var choice = PartitionChoice.byKey
-                if let partitioner { choice = try partitioner.choose(record, output.destination) }
-                try writer.write(key, value, timestamp, to: output, choice)
+                guard let chosen = try guarded.attempt({ try topic(record) }) else { return }
+                try outputs.write(to: chosen) { output in
+                    var choice = PartitionChoice.byKey
+                    if let partitioner { choice = try partitioner.choose(record, output.destination) }
+                    try writer.write(key, value, timestamp, to: output, choice)
+                }
             }
         }
     }
@@ -96,10 +99,13 @@ extension KStream {
             let destination = output.destination
             let scope = HeaderScope(context)
             let writer = SinkWriter(context, keys: keys, values: values, dropsNullKeys: dropsNullKeys)
+            let guarded = context.guardedProduction(name, to: destination.name)
             return Out { key, value, timestamp in
                 let headers = try scope.current()
                 let record = Record(key: key, value: value, timestampMs: timestamp, headers: headers)
-                try writer.write(key, value, timestamp, to: output, try partitioner.choose(record, destination))
+                _ = try guarded.attempt {
+                    try writer.write(key, value, timestamp, to: output, try partitioner.choose(record, destination))
+                }
             }
         }
     }
