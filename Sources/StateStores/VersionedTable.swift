@@ -98,7 +98,7 @@ package final class VersionedTable {
 
     /// Visits the latest version of each key that has one, in no particular order.
     package func forEachLatest(_ visit: (UnsafeRawBufferPointer, KeyVersion) throws -> Void) rethrows {
-        try table.forEach { (entry) throws in
+        for entry in 0..<table.entryEnd where table.hasValue(at: entry) {
             if let version = latest(at: entry) { try visit(table.key(at: entry), version) }
         }
     }
