@@ -45,7 +45,7 @@ extension TopologyGraph {
                 switch nodes[id].kind {
                 case .source(let topics): sources += topics
                 case .sink(let topic): if !sinks.contains(topic) { sinks.append(topic) }
-                case .processor, .globalSource: break
+                case .processor, .globalSource, .dynamicSink: break
                 }
                 stores.formUnion(nodes[id].stores.filter { self.stores[$0]?.isGlobal != true })
             }
@@ -82,7 +82,7 @@ extension TopologyGraph {
                 if !read.insert(topic).inserted {
                     found.append(.topicReadTwice(operator: node.name, topic: topic))
                 }
-            case .processor, .sink: break
+            case .processor, .sink, .dynamicSink: break
             }
             for store in node.stores where stores[store] == nil {
                 found.append(.unknownStore(operator: node.name, store: store))
