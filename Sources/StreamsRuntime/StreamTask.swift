@@ -11,6 +11,8 @@ package final class StreamTask {
     package let id: TaskId
     package let context: TaskContext
     package let queues: [PartitionQueue]
+    /// In the order of the operators that write to them: what one store passes on may still change those after it.
+    private let storesUpstreamFirst: [any TaskStore]
     private let configuration: StreamsConfiguration
     private let logger: Logger
     private var committed: [TopicPartition: Int64] = [:]
@@ -47,6 +49,10 @@ package final class StreamTask {
             let driver = drivers[node] ?? code.makeDriver(context)
             drivers[node] = driver
             return PartitionQueue(partition: partition, driver: driver, record: context.record)
+        }
+        let operators = plan.topology.graph.firstOperators
+        storesUpstreamFirst = context.storeOrder.sorted {
+            (operators[$0.name] ?? Int.max, $0.name) < (operators[$1.name] ?? Int.max, $1.name)
         }
         if case .deadLetter(let topic) = configuration.onUndecodableRecord {
             deadLetters = DeadLetterQueue(output: try outputs.output(to: topic))
@@ -139,9 +145,7 @@ package final class StreamTask {
 
     /// Passes on what stores held back, from the first operator to the last.
     package func flushStores() throws {
-        // Stores are made from the end of a topology to its beginning; what an upstream store passes on may still
-        // change a downstream one.
-        for store in context.storeOrder.reversed() {
+        for store in storesUpstreamFirst {
             do {
                 try store.flush()
             } catch let error as ClientError where error.isCuredByRestart {

@@ -45,7 +45,7 @@ public final class TaskContext {
     private var composed: [ObjectIdentifier: AnyObject] = [:]
     private var tablesAhead: [ByteTable] = []
     package private(set) var stores: [String: any TaskStore] = [:]
-    /// In the order in which they were made: downstream first, because a composition begins at its end.
+    /// In the order in which they were made.
     private(set) var storeOrder: [any TaskStore] = []
 
     init(taskId: TaskId, applicationId: String, cacheMaximumBytes: Int, outputs: any OutputProvider) {
