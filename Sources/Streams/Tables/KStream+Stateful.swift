@@ -30,15 +30,19 @@ extension KStream {
         )
         let target = table.port
         let isAbsent = Absence.check(Value.self)
+        let name = assembly.name(of: id)
         let hasSourceKeys = !isRekeyed
         port.add { context in
             let next = target.compose(context)
             guard let rows = store.state(in: context) else { return Out { _, _, _ in } }
             rows.flush(to: next)
             if hasSourceKeys { context.lookAhead(in: rows.table) }
+            let guarded = context.guarded(name)
             return Out { key, value, timestamp in
                 if isAbsent.needed, isAbsent.test(value) { return }
-                try rows.update(key, timestamp, to: next) { old in try change(key, value, &old) }
+                try rows.update(key, timestamp, to: next) { old in
+                    try guarded.attempt { try change(key, value, &old) }
+                }
             }
         }
         return table

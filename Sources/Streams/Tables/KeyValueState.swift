@@ -54,8 +54,8 @@ final class KeyValueState<Key, Value>: TaskStore {
 
     @usableFromInline var memoryBytes: Int { table.memoryBytes }
 
-    /// Reads a key's value, lets `change` make the new one (nil removes the key), stores it and passes the update on. A
-    /// key that its serde writes as null is left out, as Kafka Streams does.
+    /// Reads a key's value, lets `change` make the new one (nil inside removes the key, nil leaves all as it is), stores it
+    /// and passes the update on. A key that its serde writes as null is left out, as Kafka Streams does.
     ///
     /// - Parameter change: takes the value; an aggregation that begins leaves its initial value there, which the update
     ///   tells as the value before it.
@@ -64,7 +64,7 @@ final class KeyValueState<Key, Value>: TaskStore {
         _ key: Key,
         _ timestamp: Int64,
         to next: Out<Key, Change<Value>>,
-        _ change: (inout Value?) throws -> Value?
+        _ change: (inout Value?) throws -> Value??
     ) throws {
         let keyWriter = scratch.key
         keyWriter.pointee.removeAll()
@@ -72,14 +72,18 @@ final class KeyValueState<Key, Value>: TaskStore {
         let (entry, isNew) = table.insertOrFind(keyWriter.pointee.bytes)
         var old: Value?
         var newTimestamp = timestamp
-        var new: Value?
+        let new: Value?
         do {
             if !isNew {
                 let bytes = table.value(at: entry)
                 newTimestamp = max(timestamp, TimestampedValue.timestampMs(bytes) ?? timestamp)
                 old = try values.read(UnsafeRawBufferPointer(rebasing: bytes[TimestampedValue.headCount...]))
             }
-            new = try change(&old)
+            guard let result = try change(&old) else {
+                if isNew { table.remove(at: entry) }
+                return
+            }
+            new = result
         } catch {
             if isNew { table.remove(at: entry) }
             throw error
