@@ -114,7 +114,7 @@ final class StreamThread: RebalanceListener {
         var isClean = false
         defer { close(isClean: isClean) }
         if let globals {
-            let read = try globals.complete(shouldStop: environment.shouldStop)
+            let read = try counting(globals) { try $0.complete(shouldStop: environment.shouldStop) }
             progress.recordsRestored.add(read, ordering: .relaxed)
         }
         try consumer.subscribe(to: environment.routing.sourceTopics, listener: self)
@@ -126,7 +126,8 @@ final class StreamThread: RebalanceListener {
     /// One round: poll, process a slice of each task, commit if it is time.
     func runOnce() throws {
         let hasFetched = try poll()
-        if let globals { try readOn(globals) }
+        // Before the records that were fetched are looked at.
+        if let globals { _ = try counting(globals) { try $0.catchUp() } }
         guard isAssigned else { return }
         var processed = 0
         var skipped = 0
@@ -159,12 +160,14 @@ final class StreamThread: RebalanceListener {
         }
     }
 
-    /// Brings the global stores up to date before the records that were fetched are looked at.
-    private func readOn(_ globals: GlobalTopicReader) throws {
+    /// Reads global topics, and counts what was left out of them.
+    private func counting(_ globals: GlobalTopicReader, _ read: (GlobalTopicReader) throws -> Int) throws -> Int {
         let skippedBefore = globals.task.skippedRecords
-        _ = try globals.catchUp()
-        let skipped = globals.task.skippedRecords - skippedBefore
-        if skipped > 0 { progress.recordsSkipped.add(skipped, ordering: .relaxed) }
+        defer {
+            let skipped = globals.task.skippedRecords - skippedBefore
+            if skipped > 0 { progress.recordsSkipped.add(skipped, ordering: .relaxed) }
+        }
+        return try read(globals)
     }
 
     /// Keeps the time between two looks at the clock near the target, however slow an operator is.

@@ -40,7 +40,7 @@ public final class TaskContext {
     public let cacheMaximumBytes: Int
 
     /// Where the global stores are that the thread's tasks read; nil without any, and where these are made.
-    package let globals: TaskContext?
+    @usableFromInline package let globals: TaskContext?
 
     /// What becomes of records at which something fails.
     public let failures: FailureHandling

@@ -28,6 +28,10 @@ public enum TopologyMistake: Error, Sendable, Hashable, CustomStringConvertible 
     case splitWithoutBranches(operator: String)
     /// A split has no branch of this name.
     case unknownBranch(operator: String, branch: String, known: [String])
+    /// A join is to wait for rows of a table that keeps no versions: it could not find the row of the record's time.
+    case graceWithoutVersions(operator: String)
+    /// A grace period that is less than nothing.
+    case negativeGracePeriod(operator: String)
     /// Two branches of one split have the same name.
     case duplicateBranch(operator: String, branch: String)
 
@@ -62,6 +66,10 @@ public enum TopologyMistake: Error, Sendable, Hashable, CustomStringConvertible 
             "\(name): a split needs at least one branch"
         case .unknownBranch(let name, let branch, let known):
             "\(name): there is no branch \"\(branch)\"; there are: \(known.joined(separator: ", "))"
+        case .graceWithoutVersions(let name):
+            "\(name): a grace period needs a table with a versioned store; give the table one, or leave grace: out"
+        case .negativeGracePeriod(let name):
+            "\(name): a grace period cannot be negative"
         case .duplicateBranch(let name, let branch):
             "\(name): two branches are named \"\(branch)\""
         }

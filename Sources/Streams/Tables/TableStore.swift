@@ -21,13 +21,15 @@ final class TableStore<Key, Value>: @unchecked Sendable {
         in assembly: TopologyAssembly,
         keys: Serde<Key>?,
         values: Serde<Value>?,
-        options: StoreOptions
+        options: StoreOptions,
+        isGlobal: Bool = false
     ) {
         definition = StoreDefinition(
             name: options.name ?? assembly.name(of: node),
             isLogged: options.isLogged,
             isCached: options.isCached,
-            changelogConfiguration: options.changelogConfiguration
+            changelogConfiguration: options.changelogConfiguration,
+            isGlobal: isGlobal
         )
         self.keys = keys
         self.values = values
