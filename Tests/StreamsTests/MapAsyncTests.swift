@@ -180,9 +180,9 @@ struct MapAsyncTests {
                 return value
             }
             .to("out", values: .utf8)
-        let running = try RunningApplication(world.application(try builder.build()))
-        try await running.waitForOutput("out", count: 1, in: world)
-        try await running.end()
+        let running = RunningApplication(try builder.build(), in: world)
+        while try await world.texts() != ["k0=0"] { try await Task.sleep(for: .milliseconds(5)) }
+        try await running.stop()
     }
 
     @Test("no concurrency and no time are found when the topology is built")

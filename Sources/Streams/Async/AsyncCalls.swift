@@ -80,7 +80,7 @@ final class AsyncCalls<Key: Sendable, Value: Sendable, NewKey: Sendable, NewValu
             start(number)
         }
         // In a test every call ends before the next begins, so that each run is the same.
-        if context.callExecutor != nil { try prepareCommit() }
+        if context.host.callExecutor != nil { try prepareCommit() }
     }
 
     // The task's thread calls these between records.
@@ -104,7 +104,8 @@ final class AsyncCalls<Key: Sendable, Value: Sendable, NewKey: Sendable, NewValu
 
     private func start(_ number: Int) {
         guard let input = pending[number]?.input else { return }
-        pending[number]?.call = call.start(input, on: context.callExecutor) { [arrivals, wake = context.wake] result in
+        pending[number]?.call = call.start(input, on: context.host.callExecutor) {
+            [arrivals, wake = context.host.wake] result in
             arrivals.add(number, result)
             wake()
         }
@@ -150,7 +151,7 @@ final class AsyncCalls<Key: Sendable, Value: Sendable, NewKey: Sendable, NewValu
     /// One more call because the application's policy says so, with everything else waiting.
     private func callAgain(_ input: Input) throws -> Output {
         let answer = Arrivals<Output>()
-        let task = call.start(input, on: context.callExecutor) { answer.add(0, $0) }
+        let task = call.start(input, on: context.host.callExecutor) { answer.add(0, $0) }
         defer { task.cancel() }
         while true {
             answer.wait()
@@ -180,7 +181,7 @@ private final class Arrivals<Output: Sendable>: Sendable {
         guard !isEmpty else { return [] }
         return results.withLock { results in
             defer { results = [] }
-            count.sub(results.count, ordering: .relaxed)
+            count.subtract(results.count, ordering: .relaxed)
             return results
         }
     }

@@ -1,4 +1,6 @@
+import MillracePrimitives
 import MillraceStreamsRuntime
+import MillraceTopology
 
 extension KStream where Key: Sendable, Value: Sendable {
     /// Makes another record of each record by an asynchronous call: a request to a service, a query of a database.
@@ -25,7 +27,7 @@ extension KStream where Key: Sendable, Value: Sendable {
         order: AsyncOrder<Key> = .perPartition,
         timeout: Duration = .seconds(5),
         retry: AsyncRetry = .none,
-        clock: any Clock<Duration> = ContinuousClock(),
+        clock: any Clock<Duration> = SystemTime.clock,
         named name: String? = nil,
         _ transform: @escaping @Sendable (Key, Value) async throws -> (NewKey, NewValue)
     ) -> KStream<NewKey, NewValue> {
@@ -40,7 +42,7 @@ extension KStream where Key: Sendable, Value: Sendable {
         order: AsyncOrder<Key> = .perPartition,
         timeout: Duration = .seconds(5),
         retry: AsyncRetry = .none,
-        clock: any Clock<Duration> = ContinuousClock(),
+        clock: any Clock<Duration> = SystemTime.clock,
         named name: String? = nil,
         _ transform: @escaping @Sendable (Key, Value) async throws -> NewValue
     ) -> KStream<Key, NewValue> {
@@ -67,8 +69,9 @@ extension KStream where Key: Sendable, Value: Sendable {
         _ transform: @escaping @Sendable (Key, Value) async throws -> (NewKey, NewValue)
     ) {
         let name = result.name
-        if concurrency < 1 { assembly.graph.report(.invalidConcurrency(operator: name, concurrency: concurrency)) }
-        if timeout <= .zero { assembly.graph.report(.invalidTimeout(operator: name, timeout: timeout)) }
+        func report(_ problem: String) { assembly.graph.report(.invalidArgument(operator: name, problem: problem)) }
+        if concurrency < 1 { report("concurrency must be 1 or more, not \(concurrency)") }
+        if timeout <= .zero { report("timeout must be positive, not \(timeout)") }
         let call = AsyncCall<AsyncCalls<Key, Value, NewKey, NewValue>.Input, (NewKey, NewValue)>(
             limit: timeout,
             retry: retry,
