@@ -27,7 +27,7 @@ package final class StreamTask {
         outputs: any OutputProvider,
         globals: GlobalTask? = nil,
         logger: Logger,
-        pause: @escaping (Duration) -> Void
+        host: TaskHost
     ) throws {
         self.id = id
         var logger = logger
@@ -39,7 +39,7 @@ package final class StreamTask {
             outputs: outputs,
             globals: globals?.context,
             logger: logger,
-            pause: pause
+            host: host
         )
         self.context = context
         var drivers: [TopologyGraph.NodeId: SourceDriver] = [:]

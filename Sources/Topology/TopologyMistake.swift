@@ -34,6 +34,8 @@ public enum TopologyMistake: Error, Sendable, Hashable, CustomStringConvertible 
     case negativeGracePeriod(operator: String)
     /// Two branches of one split have the same name.
     case duplicateBranch(operator: String, branch: String)
+    /// An operator was given a number or a duration that makes no sense.
+    case invalidArgument(operator: String, problem: String)
 
     /// What is wrong and what to do.
     public var description: String {
@@ -72,6 +74,8 @@ public enum TopologyMistake: Error, Sendable, Hashable, CustomStringConvertible 
             "\(name): a grace period cannot be negative"
         case .duplicateBranch(let name, let branch):
             "\(name): two branches are named \"\(branch)\""
+        case .invalidArgument(let name, let problem):
+            "\(name): \(problem)"
         }
     }
 }
