@@ -272,7 +272,7 @@ public final class TopologyTestDriver {
             applicationId: applicationId,
             configuration: configuration,
             logger: logger,
-            pause: { [weak self] in self?.wallClockMs += $0.wholeMilliseconds }
+            host: TaskHost(pause: { [weak self] in self?.wallClockMs += $0.wholeMilliseconds })
         )
         for partition in partitions { fetchedBatches[partition] = 0 }
         try feedGlobals()

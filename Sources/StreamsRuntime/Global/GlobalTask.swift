@@ -22,7 +22,7 @@ package final class GlobalTask {
         applicationId: String,
         configuration: StreamsConfiguration,
         logger: Logger,
-        pause: @escaping (Duration) -> Void
+        host: TaskHost
     ) throws(ClientError) {
         var logger = logger
         logger[metadataKey: "task"] = "\(TaskId.global)"
@@ -32,7 +32,7 @@ package final class GlobalTask {
             configuration: configuration.forGlobalStores,
             outputs: NoOutputs(),
             logger: logger,
-            pause: pause
+            host: host
         )
         self.context = context
         var drivers: [TopologyGraph.NodeId: SourceDriver] = [:]

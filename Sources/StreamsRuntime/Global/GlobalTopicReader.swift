@@ -51,7 +51,7 @@ final class GlobalTopicReader {
                 applicationId: environment.applicationId,
                 configuration: environment.configuration,
                 logger: logger,
-                pause: environment.pause
+                host: TaskHost(pause: environment.pause)
             )
             try consumer.assign(partitions)
             for (partition, offset) in try consumer.beginningOffsets(of: partitions) {
