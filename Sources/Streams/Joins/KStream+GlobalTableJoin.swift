@@ -36,7 +36,7 @@ extension KStream {
         named name: String? = nil,
         _ join: @escaping @Sendable (_ key: Key, _ tableKey: TableKey, _ value: Value, _ row: Row) throws -> Joined
     ) -> KStream<Key, Joined> {
-        innerJoined(named: name, with: table.rows, by: key, join)
+        innerJoined(named: name, with: table.rows, by: key, joining: join)
     }
 
     /// Gives each record the row of a global table that it leads to, as the table is when the record is looked at; nil
@@ -76,6 +76,6 @@ extension KStream {
         named name: String? = nil,
         _ join: @escaping @Sendable (_ key: Key, _ tableKey: TableKey?, _ value: Value, _ row: Row?) throws -> Joined
     ) -> KStream<Key, Joined> {
-        leftJoined(named: name, with: table.rows, by: key, join)
+        leftJoined(named: name, with: table.rows, by: key, joining: join)
     }
 }

@@ -27,12 +27,13 @@ extension KStream {
         _ join: @escaping @Sendable (_ value: Value, _ row: Row) throws -> Joined
     ) -> KStream<Key, Joined> {
         let stream = besideTable("join", keys: keys, values: values, named: name)
-        let result = stream.innerJoined(named: name, with: table.backing.rows(), by: { key, _ in key }, after: grace) {
-            _,
-            _,
-            value,
-            row in try join(value, row)
-        }
+        let result = stream.innerJoined(
+            named: name,
+            with: table.backing.rows(),
+            by: { key, _ in key },
+            after: grace,
+            joining: { _, _, value, row in try join(value, row) }
+        )
         assembly.graph.requireCopartitioning(of: [stream.node, table.node], for: result.node)
         return result
     }
@@ -48,12 +49,13 @@ extension KStream {
         _ join: @escaping @Sendable (_ key: Key, _ value: Value, _ row: Row) throws -> Joined
     ) -> KStream<Key, Joined> {
         let stream = besideTable("join", keys: keys, values: values, named: name)
-        let result = stream.innerJoined(named: name, with: table.backing.rows(), by: { key, _ in key }, after: grace) {
-            key,
-            _,
-            value,
-            row in try join(key, value, row)
-        }
+        let result = stream.innerJoined(
+            named: name,
+            with: table.backing.rows(),
+            by: { key, _ in key },
+            after: grace,
+            joining: { key, _, value, row in try join(key, value, row) }
+        )
         assembly.graph.requireCopartitioning(of: [stream.node, table.node], for: result.node)
         return result
     }
@@ -69,12 +71,13 @@ extension KStream {
         _ join: @escaping @Sendable (_ value: Value, _ row: Row) throws -> Joined
     ) -> KStream<Key, Joined> where Key == TableKey? {
         let stream = besideTable("join", keys: keys, values: values, named: name)
-        let result = stream.innerJoined(named: name, with: table.backing.rows(), by: { key, _ in key }, after: grace) {
-            _,
-            _,
-            value,
-            row in try join(value, row)
-        }
+        let result = stream.innerJoined(
+            named: name,
+            with: table.backing.rows(),
+            by: { key, _ in key },
+            after: grace,
+            joining: { _, _, value, row in try join(value, row) }
+        )
         assembly.graph.requireCopartitioning(of: [stream.node, table.node], for: result.node)
         return result
     }
@@ -90,12 +93,13 @@ extension KStream {
         _ join: @escaping @Sendable (_ key: Key, _ value: Value, _ row: Row) throws -> Joined
     ) -> KStream<Key, Joined> where Key == TableKey? {
         let stream = besideTable("join", keys: keys, values: values, named: name)
-        let result = stream.innerJoined(named: name, with: table.backing.rows(), by: { key, _ in key }, after: grace) {
-            key,
-            _,
-            value,
-            row in try join(key, value, row)
-        }
+        let result = stream.innerJoined(
+            named: name,
+            with: table.backing.rows(),
+            by: { key, _ in key },
+            after: grace,
+            joining: { key, _, value, row in try join(key, value, row) }
+        )
         assembly.graph.requireCopartitioning(of: [stream.node, table.node], for: result.node)
         return result
     }
@@ -125,12 +129,13 @@ extension KStream {
         _ join: @escaping @Sendable (_ value: Value, _ row: Row?) throws -> Joined
     ) -> KStream<Key, Joined> {
         let stream = besideTable("leftJoin", keys: keys, values: values, named: name)
-        let result = stream.leftJoined(named: name, with: table.backing.rows(), by: { key, _ in key }, after: grace) {
-            _,
-            _,
-            value,
-            row in try join(value, row)
-        }
+        let result = stream.leftJoined(
+            named: name,
+            with: table.backing.rows(),
+            by: { key, _ in key },
+            after: grace,
+            joining: { _, _, value, row in try join(value, row) }
+        )
         assembly.graph.requireCopartitioning(of: [stream.node, table.node], for: result.node)
         return result
     }
@@ -146,12 +151,13 @@ extension KStream {
         _ join: @escaping @Sendable (_ key: Key, _ value: Value, _ row: Row?) throws -> Joined
     ) -> KStream<Key, Joined> {
         let stream = besideTable("leftJoin", keys: keys, values: values, named: name)
-        let result = stream.leftJoined(named: name, with: table.backing.rows(), by: { key, _ in key }, after: grace) {
-            key,
-            _,
-            value,
-            row in try join(key, value, row)
-        }
+        let result = stream.leftJoined(
+            named: name,
+            with: table.backing.rows(),
+            by: { key, _ in key },
+            after: grace,
+            joining: { key, _, value, row in try join(key, value, row) }
+        )
         assembly.graph.requireCopartitioning(of: [stream.node, table.node], for: result.node)
         return result
     }
@@ -167,12 +173,13 @@ extension KStream {
         _ join: @escaping @Sendable (_ value: Value, _ row: Row?) throws -> Joined
     ) -> KStream<Key, Joined> where Key == TableKey? {
         let stream = besideTable("leftJoin", keys: keys, values: values, named: name)
-        let result = stream.leftJoined(named: name, with: table.backing.rows(), by: { key, _ in key }, after: grace) {
-            _,
-            _,
-            value,
-            row in try join(value, row)
-        }
+        let result = stream.leftJoined(
+            named: name,
+            with: table.backing.rows(),
+            by: { key, _ in key },
+            after: grace,
+            joining: { _, _, value, row in try join(value, row) }
+        )
         assembly.graph.requireCopartitioning(of: [stream.node, table.node], for: result.node)
         return result
     }
@@ -188,12 +195,13 @@ extension KStream {
         _ join: @escaping @Sendable (_ key: Key, _ value: Value, _ row: Row?) throws -> Joined
     ) -> KStream<Key, Joined> where Key == TableKey? {
         let stream = besideTable("leftJoin", keys: keys, values: values, named: name)
-        let result = stream.leftJoined(named: name, with: table.backing.rows(), by: { key, _ in key }, after: grace) {
-            key,
-            _,
-            value,
-            row in try join(key, value, row)
-        }
+        let result = stream.leftJoined(
+            named: name,
+            with: table.backing.rows(),
+            by: { key, _ in key },
+            after: grace,
+            joining: { key, _, value, row in try join(key, value, row) }
+        )
         assembly.graph.requireCopartitioning(of: [stream.node, table.node], for: result.node)
         return result
     }

@@ -34,7 +34,7 @@ extension KStream {
         with rows: TableRows<TableKey, Row>,
         by tableKey: @escaping @Sendable (Key, Value) throws -> TableKey?,
         after grace: Duration? = nil,
-        _ join: @escaping @Sendable (Key, TableKey, Value, Row) throws -> Joined
+        joining join: @escaping @Sendable (Key, TableKey, Value, Row) throws -> Joined
     ) -> KStream<Key, Joined> {
         let result: KStream<Key, Joined> = changed("join", name, keys: keys, values: nil, isRekeyed: isRekeyed)
         for store in rows.stores { assembly.graph.connect(result.node, to: store) }
@@ -66,7 +66,7 @@ extension KStream {
         with rows: TableRows<TableKey, Row>,
         by tableKey: @escaping @Sendable (Key, Value) throws -> TableKey?,
         after grace: Duration? = nil,
-        _ join: @escaping @Sendable (Key, TableKey?, Value, Row?) throws -> Joined
+        joining join: @escaping @Sendable (Key, TableKey?, Value, Row?) throws -> Joined
     ) -> KStream<Key, Joined> {
         let result: KStream<Key, Joined> = changed("leftJoin", name, keys: keys, values: nil, isRekeyed: isRekeyed)
         for store in rows.stores { assembly.graph.connect(result.node, to: store) }
