@@ -91,7 +91,7 @@ package final class StreamTask {
                 leaveRecord()
                 try punctuateStreamTime()
             }
-            if context.isCommitRequested { break }
+            if context.record.pointee.isCommitRequested { break }
             guard let next = try chooseQueue() else { break }
             choice = next
         }
@@ -109,15 +109,21 @@ package final class StreamTask {
     }
 
     private func punctuateStreamTime() throws {
-        _ = try context.streamTimeSchedule.run(at: context.record.pointee.streamTimeMs) { wrapped($1, in: $0) }
+        let nowMs = context.record.pointee.streamTimeMs
+        // What is written to a store has a timestamp as well.
+        context.record.pointee.timestamp = nowMs
+        _ = try context.streamTimeSchedule.run(at: nowMs) { timed($1, in: $0) }
     }
 
     /// Begins, with stores and registers restored.
     package func start(wallClockMs: Int64) throws {
-        context.record.pointee.wallClockMs = wallClockMs
-        for part in lifecycleParticipants {
-            try calling(part, or: { .timed(id, part: $0, underlying: $1) }) { try part.start() }
+        try context.start(wallClockMs: wallClockMs) {
+            for part in lifecycleParticipants {
+                do { try part.start() } catch { throw timed(error, in: part.name) }
+            }
         }
+        // Operators may have made further ones as they began.
+        try context.registers.settle(in: queues.map(\.partition), of: id)
     }
 
     /// Ends after the last commit.
@@ -139,15 +145,16 @@ package final class StreamTask {
     package func tick() throws -> Bool {
         let nowMs = context.record.pointee.wallClockMs
         guard nextTickMs <= nowMs else { return false }
-        var hasRun = try context.wallClockSchedule.run(at: nowMs) { wrapped($1, in: $0) }
+        context.record.pointee.timestamp = nowMs
+        var hasRun = try context.wallClockSchedule.run(at: nowMs) { timed($1, in: $0) }
         for part in tickParticipants where part.nextTickMs <= nowMs {
-            try calling(part, or: { .timed(id, part: $0, underlying: $1) }) { try part.tick(wallClockMs: nowMs) }
+            do { try part.tick(wallClockMs: nowMs) } catch { throw timed(error, in: part.name) }
             hasRun = true
         }
         return hasRun
     }
 
-    private func wrapped(_ error: any Error, in part: String) -> any Error {
+    private func timed(_ error: any Error, in part: String) -> any Error {
         if let error = error as? ClientError, error.isCuredByRestart { return error }
         return StreamsError.timed(id, part: part, underlying: error)
     }
@@ -186,24 +193,15 @@ package final class StreamTask {
 
     /// Passes on what parts held back, from the first operator to the last.
     package func prepareCommit() throws {
-        context.isCommitRequested = false
+        context.record.pointee.isCommitRequested = false
         for part in commitParticipants {
-            try calling(part, or: { .flushing(id, part: $0, underlying: $1) }) { try part.prepareCommit() }
-        }
-    }
-
-    /// Calls a part of the task; what it throws is wrapped, unless beginning again from the last commit cures it.
-    private func calling(
-        _ part: any TaskPart,
-        or error: (String, any Error) -> StreamsError,
-        _ call: () throws -> Void
-    ) throws {
-        do {
-            try call()
-        } catch let error as ClientError where error.isCuredByRestart {
-            throw error
-        } catch let failure {
-            throw error(part.name, failure)
+            do {
+                try part.prepareCommit()
+            } catch let error as ClientError where error.isCuredByRestart {
+                throw error
+            } catch {
+                throw StreamsError.flushing(id, part: part.name, underlying: error)
+            }
         }
     }
 

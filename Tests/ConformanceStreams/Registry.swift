@@ -7,6 +7,7 @@ enum Registry {
     typealias TextStream = KStream<String?, String?>
 
     static let topologies: [String: Register] = stateless.merging(stateful) { first, _ in first }
+        .merging(process) { first, _ in first }
 
     /// Those where the order between output topics is not the reference's business.
     static let withInternalTopics: Set<String> = ["shared-repartition", "cached-chain"]
