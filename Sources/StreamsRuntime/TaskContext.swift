@@ -56,6 +56,7 @@ public final class TaskContext {
     private var isStarted = false
     private var hasBegun = false
     private var beginnings: [() -> Void] = []
+    package let host: TaskHost
     private var composed: [ObjectIdentifier: AnyObject] = [:]
     private var tablesAhead: [ByteTable] = []
     package private(set) var stores: [String: any TaskStore] = [:]
@@ -63,19 +64,19 @@ public final class TaskContext {
     private(set) var parts: [any TaskPart] = []
     let registers = TaskRegisters()
 
-    /// - Parameter pause: waits before something that failed is tried again, unless the thread is to stop.
     init(
         taskId: TaskId,
         applicationId: String,
         configuration: StreamsConfiguration,
         outputs: any OutputProvider,
         logger: Logger,
-        pause: @escaping (Duration) -> Void
+        host: TaskHost
     ) {
         self.taskId = taskId
         self.applicationId = applicationId
         cacheMaximumBytes = configuration.cacheMaximumBytes
         self.outputs = outputs
+        self.host = host
         record = .allocate(capacity: 1)
         record.initialize(to: CurrentRecord())
         failures = FailureHandling(
@@ -84,7 +85,7 @@ public final class TaskContext {
             configuration: configuration,
             outputs: outputs,
             logger: logger,
-            pause: pause
+            pause: host.pause
         )
     }
 
@@ -96,6 +97,11 @@ public final class TaskContext {
     /// Where the records for a topic go. If there is no such topic, the task does not start.
     public func output(to topic: TopicReference) -> TopicOutput {
         output(named: topic.resolved(applicationId: applicationId))
+    }
+
+    /// The outputs of an operator that names topics only when it sees the records.
+    public func outputsOnDemand(of operatorName: String) -> OutputsOnDemand {
+        OutputsOnDemand(operatorName: operatorName, outputs: outputs, failures: failures)
     }
 
     /// Where a store's changes go; nil if the store has no changelog.

@@ -12,7 +12,7 @@ extension Registry {
                 let number = (try seen.get(key) ?? 0) + 1
                 try seen.put(key, number)
                 if number.isMultiple(of: emitEvery) {
-                    try context.forward(record.with(value: "\(str(record.value))#\(number)"))
+                    try context.forward(record.withValue("\(str(record.value))#\(number)"))
                 }
                 if number == resetAt { try seen.delete(key) }
             }
@@ -24,13 +24,13 @@ extension Registry {
             let forwarded: TextStream = stream(builder).process { record, context in
                 try context.forward(record)
                 if let key = record.key {
-                    try context.forward(record.with(key: key + "2").with(timestampMs: record.timestampMs + shiftMs))
+                    try context.forward(record.withKey(key + "2").withTimestamp(record.timestampMs + shiftMs))
                 }
                 if addsHeader {
                     let name = str(record.value)
                     var headers = record.headers
                     headers.append(RecordHeader("n", text: name))
-                    try context.forward(record.with(value: "h:" + name).with(headers: headers))
+                    try context.forward(record.withValue("h:" + name).withHeaders(headers))
                 }
             }
             forwarded.write("out")

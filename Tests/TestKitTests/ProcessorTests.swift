@@ -10,13 +10,13 @@ struct ProcessorTests {
     func forwards() throws {
         let driver = try Self.driver { lines in
             let forwarded: KStream<Int64, String> = lines.process { record, context in
-                try context.forward(record.with(key: Int64(record.value.count)))
+                try context.forward(record.withKey(Int64(record.value.count)))
                 var headers = record.headers
                 headers.append(RecordHeader("n", text: "1"))
                 try context.forward(
-                    record.with(key: 0, value: record.key + "!").with(timestampMs: 9).with(headers: headers)
+                    record.withKey(0).withValue(record.key + "!").withTimestamp(9).withHeaders(headers)
                 )
-                try context.forward(record.with(key: -1).with(headers: []))
+                try context.forward(record.withKey(-1).withHeaders([]))
             }
             forwarded.to("out", keys: .int64, values: .utf8)
         }
@@ -42,7 +42,7 @@ struct ProcessorTests {
             return try builder.build().graph.subtopologies().flatMap(\.sourceTopics).map(\.name)
         }
         #expect(
-            try topics { $0.processValues { record, context in try context.forward(record.with(value: "x")) } } == [
+            try topics { $0.processValues { record, context in try context.forward(record.withValue("x")) } } == [
                 "in"
             ]
         )
@@ -56,7 +56,7 @@ struct ProcessorTests {
             var count = 0
             mutating func process(_ record: FixedKeyRecord<String, String>) throws {
                 count += 1
-                try context.forward(record.with(value: "\(context.taskId) \(count)"))
+                try context.forward(record.withValue("\(context.taskId) \(count)"))
             }
         }
         let driver = try Self.driver(partitions: ["in": 2]) { lines in
@@ -76,7 +76,7 @@ struct ProcessorTests {
                 try counts.put(record.key, (try counts.get(record.key) ?? 0) + 1)
             }
             let read: KStream<String, String> = lines.processValues(stores: counts) { record, context, counts in
-                try context.forward(record.with(value: "\(try counts.get(record.key) ?? 0)"))
+                try context.forward(record.withValue("\(try counts.get(record.key) ?? 0)"))
             }
             read.to("out", values: .utf8)
         }
@@ -91,7 +91,7 @@ struct ProcessorTests {
         let driver = try Self.driver { lines in
             let checked: KStream<String, String> = lines.process(named: "check") { record, context in
                 if record.value.isEmpty {
-                    try context.forward(record.with(value: 0), to: lengths)
+                    try context.forward(record.withValue(0), to: lengths)
                 } else {
                     try context.forward(record)
                 }
@@ -150,7 +150,7 @@ struct ProcessorTests {
 
         func process(_ record: FixedKeyRecord<String, String>) throws {
             let place = context.recordMetadata.map { "\($0.topic)-\($0.partition)@\($0.offset)" } ?? "nowhere"
-            try context.forward(record.with(value: "\(place) \(context.streamTimeMs)"))
+            try context.forward(record.withValue("\(place) \(context.streamTimeMs)"))
         }
     }
 
@@ -163,8 +163,8 @@ struct ProcessorTests {
             record,
             context in
             if record.value == "bad" { throw Refused() }
-            try? context.forward(record.with(value: "first " + record.value))
-            try context.forward(record.with(value: "second " + record.value))
+            try? context.forward(record.withValue("first " + record.value))
+            try context.forward(record.withValue("second " + record.value))
         }
         checked.mapValues { value -> String in
             if value == "first worse" { throw Refused() }
@@ -180,7 +180,7 @@ struct ProcessorTests {
     func negativeTimestamp() throws {
         let driver = try Self.driver { lines in
             let early: KStream<String, String> = lines.process { record, context in
-                try context.forward(record.with(timestampMs: record.timestampMs - 10))
+                try context.forward(record.withTimestamp(record.timestampMs - 10))
             }
             early.to("out", keys: .utf8, values: .utf8)
         }

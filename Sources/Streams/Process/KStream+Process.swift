@@ -8,7 +8,7 @@ extension KStream {
     ///     let numbered: KStream<String, String> = lines.process(stores: seen) { record, context, seen in
     ///         let number = (try seen.get(record.key) ?? 0) + 1
     ///         try seen.put(record.key, number)
-    ///         try context.forward(record.with(value: "\(number): \(record.value)"))
+    ///         try context.forward(record.withValue("\(number): \(record.value)"))
     ///     }
     ///
     /// Since the key may change, grouping by key afterwards repartitions; the stream itself is not repartitioned before.
@@ -40,7 +40,12 @@ extension KStream {
             let instances = (repeat (each stores).instance(in: context))
             let (guarded, failures) = (scope.guarded, scope.failures)
             return Out { key, value, timestamp in
-                let record = Record(key: key, value: value, timestampMs: timestamp, headers: try scope.headers())
+                let record = Record(
+                    key: key,
+                    value: value,
+                    timestampMs: timestamp,
+                    headers: try scope.headerScope.current()
+                )
                 guard try guarded.attempt({ try process(record, scope, repeat each instances) }) != nil else { return }
                 try failures.throwIfEscaped()
             }
@@ -82,7 +87,12 @@ extension KStream {
             let worker = running.worker
             let (guarded, failures) = (scope.guarded, scope.failures)
             return Out { key, value, timestamp in
-                let record = Record(key: key, value: value, timestampMs: timestamp, headers: try scope.headers())
+                let record = Record(
+                    key: key,
+                    value: value,
+                    timestampMs: timestamp,
+                    headers: try scope.headerScope.current()
+                )
                 guard try guarded.attempt({ try worker.pointee.process(record) }) != nil else { return }
                 try failures.throwIfEscaped()
             }
@@ -120,7 +130,7 @@ extension KStream {
                     key: key,
                     value: value,
                     timestampMs: timestamp,
-                    headers: try scope.headers()
+                    headers: try scope.headerScope.current()
                 )
                 guard try guarded.attempt({ try process(record, scope, repeat each instances) }) != nil else { return }
                 try failures.throwIfEscaped()
@@ -164,7 +174,7 @@ extension KStream {
                     key: key,
                     value: value,
                     timestampMs: timestamp,
-                    headers: try scope.headers()
+                    headers: try scope.headerScope.current()
                 )
                 guard try guarded.attempt({ try worker.pointee.process(record) }) != nil else { return }
                 try failures.throwIfEscaped()

@@ -8,7 +8,7 @@
 ///
 ///         func process(_ record: Record<String, String>) throws {
 ///             count += 1
-///             try context.forward(record.with(value: "\(count): \(record.value)"))
+///             try context.forward(record.withValue("\(count): \(record.value)"))
 ///         }
 ///     }
 ///

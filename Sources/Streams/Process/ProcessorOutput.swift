@@ -6,7 +6,7 @@ import MillraceStreamsRuntime
 ///     let alerts = OutputReference<String, Alert>("alerts")
 ///     let checked: KStream<String, Order> = orders.process { record, context in
 ///         try context.forward(record)
-///         if record.value.isOdd { try context.forward(record.with(value: Alert(record.value)), to: alerts) }
+///         if record.value.isOdd { try context.forward(record.withValue(Alert(record.value)), to: alerts) }
 ///     }
 ///     checked.output(alerts).to("alerts", values: .json())
 public struct OutputReference<Key, Value>: Sendable {

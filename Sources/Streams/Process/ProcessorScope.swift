@@ -16,9 +16,9 @@ public class ProcessorScope {
     @usableFromInline let current: UnsafeMutablePointer<CurrentRecord>
     @usableFromInline let failures: FailureHandling
     @usableFromInline let guarded: OperatorGuard
+    @usableFromInline let headerScope: HeaderScope
     /// The task holds the processor, which holds this.
     private weak var task: TaskContext?
-    private var encoded = ByteWriter(capacity: 0)
     private var scheduleCount = 0
 
     @usableFromInline
@@ -29,6 +29,7 @@ public class ProcessorScope {
         current = context.record
         failures = context.failures
         guarded = context.guarded(operatorName)
+        headerScope = HeaderScope(context)
         task = context
     }
 
@@ -102,12 +103,6 @@ public class ProcessorScope {
         current.pointee.isCommitRequested = true
     }
 
-    /// The headers of the record under way.
-    @inlinable
-    final func headers() throws -> RecordHeaders {
-        current.pointee.headers.count == 0 ? [] : try RecordHeaders(decoding: current.pointee.headers)
-    }
-
     /// Passes a record on. A failure further down is not one of the processor's own.
     @inlinable
     final func pass<Key, Value>(
@@ -124,26 +119,12 @@ public class ProcessorScope {
             if headers.isEmpty, current.pointee.headers.count == 0 {
                 try next.push(key, value, timestampMs)
             } else {
-                try withHeaders(headers) { try next.push(key, value, timestampMs) }
+                try headerScope.using(headers) { try next.push(key, value, timestampMs) }
             }
         } catch {
             failures.noteEscaping(error)
             throw error
         }
-    }
-
-    @usableFromInline
-    final func withHeaders(_ headers: RecordHeaders, _ push: () throws -> Void) throws {
-        let before = current.pointee.headers
-        defer { current.pointee.headers = before }
-        guard !headers.isEmpty else {
-            current.pointee.headers = UnsafeRawBufferPointer(start: nil, count: 0)
-            return try push()
-        }
-        encoded.removeAll()
-        headers.encode(into: &encoded)
-        current.pointee.headers = encoded.bytes
-        try push()
     }
 }
 
