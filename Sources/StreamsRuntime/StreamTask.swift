@@ -14,6 +14,11 @@ package final class StreamTask {
     private var committed: [TopicPartition: CommittedOffset] = [:]
     private let commitParticipants: [any CommitParticipant]
     private let tickParticipants: [any TickParticipant]
+    private let streamTimeParticipants: [any StreamTimeParticipant]
+    /// The stream time where a source may be idle: it is then more than the greatest timestamp of the partitions.
+    private let idleTime: TaskRegister?
+    /// When to look next whether time has gone on without records.
+    private var nextIdleCheckMs = Int64.max
     private let lifecycleParticipants: [any LifecycleParticipant]
     /// Records left out because something failed at them.
     package var skippedRecords: Int { context.failures.skippedRecords }
@@ -47,14 +52,22 @@ package final class StreamTask {
             }
             let driver = drivers[node] ?? code.makeDriver(context)
             drivers[node] = driver
-            return PartitionQueue(partition: partition, driver: driver, record: context.record)
+            return PartitionQueue(
+                partition: partition,
+                idleAfterMs: plan.topology.graph.idlePauseMs(of: node),
+                driver: driver,
+                record: context.record
+            )
         }
         // Parts enlist from the end of a topology to its beginning; what an upstream part passes on may still change a
         // downstream one.
         let parts = context.parts.reversed()
         commitParticipants = parts.compactMap { $0 as? any CommitParticipant }
         tickParticipants = parts.compactMap { $0 as? any TickParticipant }
+        streamTimeParticipants = parts.compactMap { $0 as? any StreamTimeParticipant }
         lifecycleParticipants = parts.compactMap { $0 as? any LifecycleParticipant }
+        let mayBeIdle = queues.contains { $0.idleAfterMs != nil }
+        idleTime = mayBeIdle ? context.register(named: "stream-time", initial: PartitionMetadata.noTime) : nil
         try context.registers.settle(in: queues.map(\.partition), of: id)
         for topic in configuration.deadLetterTopics { _ = try outputs.output(to: topic) }
         if let failure = context.compositionFailure { throw failure }
@@ -122,6 +135,10 @@ package final class StreamTask {
                 do { try part.start() } catch { throw timed(error, in: part.name) }
             }
         }
+        for queue in queues {
+            queue.beginWaiting(wallClockMs: wallClockMs, streamTimeMs: context.record.pointee.streamTimeMs)
+        }
+        if idleTime != nil { nextIdleCheckMs = wallClockMs }
         // Operators may have made further ones as they began.
         try context.registers.settle(in: queues.map(\.partition), of: id)
     }
@@ -133,7 +150,9 @@ package final class StreamTask {
 
     /// When something is to be done although no record comes, in milliseconds since 1970; `Int64.max` if nothing is.
     package var nextTickMs: Int64 {
-        tickParticipants.reduce(context.wallClockSchedule.dueMs.pointee) { min($0, $1.nextTickMs) }
+        tickParticipants.reduce(min(context.wallClockSchedule.dueMs.pointee, nextIdleCheckMs)) {
+            min($0, $1.nextTickMs)
+        }
     }
 
     /// Tells the task the time: from now on this is the wall clock of the records. Costs next to nothing.
@@ -151,7 +170,28 @@ package final class StreamTask {
             do { try part.tick(wallClockMs: nowMs) } catch { throw timed(error, in: part.name) }
             hasRun = true
         }
+        if nextIdleCheckMs <= nowMs, try passTime() { hasRun = true }
         return hasRun
+    }
+
+    /// Lets time go on where no record comes; returns whether it has.
+    private func passTime() throws -> Bool {
+        guard let idleTime else { return false }
+        let nowMs = context.record.pointee.wallClockMs
+        let sources = queues.map(\.idleSource)
+        let stepMs = IdleTime.stepMs(of: sources, wallClockMs: nowMs)
+        nextIdleCheckMs = PunctuationSchedule.sum(nowMs, stepMs)
+        guard let timeMs = IdleTime.streamTimeMs(of: sources, wallClockMs: nowMs),
+            timeMs >= PunctuationSchedule.sum(context.record.pointee.streamTimeMs, stepMs)
+        else { return false }
+        idleTime.value = timeMs
+        context.record.pointee.streamTimeMs = timeMs
+        context.record.pointee.timestamp = timeMs
+        for part in streamTimeParticipants {
+            do { try part.advance(streamTimeMs: timeMs) } catch { throw timed(error, in: part.name) }
+        }
+        if isStreamTimeDue { try punctuateStreamTime() }
+        return true
     }
 
     private func timed(_ error: any Error, in part: String) -> any Error {
@@ -250,7 +290,8 @@ package final class StreamTask {
             registers[queue.partition] = metadata.registers
         }
         context.registers.restore(registers)
-        context.record.pointee.streamTimeMs = queues.map(\.timeMs).max() ?? PartitionMetadata.noTime
+        let timeMs = queues.map(\.timeMs).max() ?? PartitionMetadata.noTime
+        context.record.pointee.streamTimeMs = max(timeMs, idleTime?.value ?? timeMs)
     }
 
     /// Whether these are the positions that this task committed last: nobody else had its partitions since.
