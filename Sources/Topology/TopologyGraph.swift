@@ -47,6 +47,8 @@ public struct TopologyGraph: Sendable, Hashable {
     public private(set) var copartitioned: [CopartitionRequirement] = []
     /// Repartition topics that have as many partitions as the sources of an operator, whatever comes before them.
     private(set) var leaders: [TopicReference: NodeId] = [:]
+    /// After how long without records a source is idle, in milliseconds, for those that may be.
+    var idlePausesMs: [NodeId: Int64] = [:]
     /// The mistakes found so far.
     public private(set) var mistakes: [TopologyMistake] = []
 

@@ -32,6 +32,10 @@ public enum TopologyMistake: Error, Sendable, Hashable, CustomStringConvertible 
     case graceWithoutVersions(operator: String)
     /// A grace period that is less than nothing.
     case negativeGracePeriod(operator: String)
+    /// `output(_:)` of a stream that no processor with outputs returned.
+    case outputOfNoProcessor(operator: String, output: String)
+    /// A source that would be idle at once.
+    case invalidIdlePause(operator: String)
     /// Two branches of one split have the same name.
     case duplicateBranch(operator: String, branch: String)
     /// An operator was given a number or a duration that makes no sense.
@@ -72,6 +76,10 @@ public enum TopologyMistake: Error, Sendable, Hashable, CustomStringConvertible 
             "\(name): a grace period needs a table with a versioned store; give the table one, or leave grace: out"
         case .negativeGracePeriod(let name):
             "\(name): a grace period cannot be negative"
+        case .outputOfNoProcessor(let name, let output):
+            "\(name) has no output \"\(output)\": output(_:) is for the stream that process returns"
+        case .invalidIdlePause(let name):
+            "\(name): idleAfter must be a millisecond or more"
         case .duplicateBranch(let name, let branch):
             "\(name): two branches are named \"\(branch)\""
         case .invalidArgument(let name, let problem):
