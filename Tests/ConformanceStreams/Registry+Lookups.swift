@@ -15,6 +15,24 @@ extension Registry {
                     .write("out")
             }
         },
+        "global-store-processor": { builder, parameters in
+            let isUpper = try parameters.flag("upper")
+            let separator = try parameters.text("sep")
+            let global = builder.addGlobalStore(
+                Stores.keyValue("g", keys: .utf8, values: .utf8),
+                topic: "global",
+                keys: text,
+                values: text
+            ) { record, store in
+                guard let key = record.key else { return }
+                try store.put(key, record.value.map { isUpper ? $0.uppercased() : "\($0)@\(record.timestampMs)" })
+            }
+            let looked: TextStream = stream(builder).processValues(stores: global) { record, context, store in
+                let found = try record.key.flatMap { try store.get($0) }
+                try context.forward(record.withValue("\(str(record.value))\(separator)\(str(found))"))
+            }
+            looked.write("out")
+        },
         "stream-table-join": { builder, parameters in
             let store = try parameters.flag("named") ? StoreOptions(name: "t", isCached: false) : nil
             let table = builder.table("table", keys: .utf8, values: .utf8, store: store)

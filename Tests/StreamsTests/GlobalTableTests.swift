@@ -162,4 +162,48 @@ struct GlobalTableTests {
         _ = builder.globalTable("in", keys: .utf8, values: .utf8)
         #expect(throws: TopologyError([.topicReadTwice(operator: "in-2", topic: "in")])) { try builder.build() }
     }
+
+    /// Orders whose key is in a global store of blocked customers are left out.
+    private func blocking(writesToStore: Bool = false) throws -> Topology {
+        let builder = StreamsBuilder()
+        let blocked = builder.addGlobalStore(
+            Stores.keyValue("blocked", keys: .utf8, values: .utf8),
+            topic: "countries",
+            keys: .utf8,
+            values: .optional(.utf8)
+        ) { record, store in
+            try store.put(record.key, record.value?.uppercased())
+        }
+        let passed: KStream<String, String> = builder.stream("in", keys: .utf8, values: .utf8)
+            .processValues(stores: blocked) { record, context, blocked in
+                if writesToStore { try blocked.put(record.key, "x") }
+                let found = try blocked.get(record.key)
+                try context.forward(record.withValue("\(record.value) \(found ?? "-")"))
+            }
+        passed.to("out", values: .utf8)
+        return try builder.build()
+    }
+
+    @Test("a global store is what its function makes of the whole topic, before the first record and after a restart")
+    func globalStore() async throws {
+        let world = try await World(["in": 2, "countries": 3, "out": 1])
+        try await world.write([("a", "x"), ("b", "y")], to: "countries")
+        for _ in 0..<2 {
+            try await world.write([("a", "1"), ("b", "2"), ("c", "3")])
+            try await world.run(try blocking()) { $0.threads = 2 }
+            #expect(try await world.table(.utf8) == ["a": "1 X", "b": "2 Y", "c": "3 -"])
+        }
+        try await world.write([("a", nil)], to: "countries")
+        try await world.write([("a", "1")])
+        try await world.run(try blocking())
+        #expect(try await world.table(.utf8)["a"] == "1 -")
+    }
+
+    @Test("an operator that does not feed a global store cannot change it")
+    func readOnly() async throws {
+        let world = try await World(["in": 1, "countries": 1, "out": 1])
+        try await world.write([("a", "1")])
+        let error = await #expect(throws: StreamsError.self) { try await world.run(try blocking(writesToStore: true)) }
+        #expect(error?.description.contains("write to its topic instead") == true, "\(String(describing: error))")
+    }
 }

@@ -16,12 +16,15 @@ final class KeyValueRows: TaskStore {
     let table: ByteTable
     @usableFromInline let record: UnsafeMutablePointer<CurrentRecord>
     private let isCached: Bool
+    /// Whether only what feeds the store may write to it.
+    private let isGlobal: Bool
     private let changelog: ChangelogOutput?
     private var restoring = ByteWriter()
 
     init(_ definition: StoreDefinition, isTimestamped: Bool, in context: TaskContext) {
         name = definition.name
         isLogged = definition.isLogged
+        isGlobal = definition.isGlobal
         self.isTimestamped = isTimestamped
         // Without a changelog there is nothing that caching could save.
         isCached = definition.isCached && definition.isLogged && context.cacheMaximumBytes > 0
@@ -77,6 +80,7 @@ final class KeyValueRows: TaskStore {
     /// Sets the value of a key, or removes it.
     @usableFromInline
     func put(_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer?, timestampMs: Int64) throws {
+        try checkWritable()
         guard let value else {
             let entry = table.find(key)
             // Kafka Streams writes a deletion to the changelog even if there is nothing to be deleted.
@@ -96,8 +100,14 @@ final class KeyValueRows: TaskStore {
     /// - Parameter key: its key, which must not lie in the table.
     @usableFromInline
     func remove(at entry: Int, _ key: UnsafeRawBufferPointer, timestampMs: Int64) throws {
+        try checkWritable()
         table.remove(at: entry)
         try log(entry, key, nil, timestampMs)
+    }
+
+    /// A global store follows from its topic alone: what another operator wrote would be in one thread's copy only.
+    private func checkWritable() throws(StoreError) {
+        if isGlobal, !record.pointee.feedsGlobalStore { throw .readOnly(store: name) }
     }
 
     private func log(

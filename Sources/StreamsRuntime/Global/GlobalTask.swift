@@ -43,7 +43,12 @@ package final class GlobalTask {
             else { continue }
             let driver = drivers[node] ?? code.makeDriver(context)
             drivers[node] = driver
-            queues[partition] = PartitionQueue(partition: partition, driver: driver, record: context.record)
+            queues[partition] = PartitionQueue(
+                partition: partition,
+                idleAfterMs: nil,
+                driver: driver,
+                record: context.record
+            )
         }
         self.queues = queues
         if let failure = context.compositionFailure { throw failure }
@@ -59,7 +64,9 @@ package final class GlobalTask {
         defer {
             context.record.pointee.headers = UnsafeRawBufferPointer(start: nil, count: 0)
             context.failures.partition = nil
+            context.record.pointee.feedsGlobalStore = false
         }
+        context.record.pointee.feedsGlobalStore = true
         context.failures.partition = queue.partition
         queue.enqueue(records)
         while queue.prepare() {
