@@ -37,7 +37,8 @@ extension KStream {
     ///
     /// - Parameters:
     ///   - partitions: how many partitions the internal topic has; nil for as many as the topics before it.
-    ///   - name: the internal topic's name, `<application id>-<name>-repartition`.
+    ///   - name: the internal topic's name, `<application id>-<name>-repartition`; nil for one that follows from the names
+    ///     before it.
     @inlinable
     public func repartition(
         partitions: Int32? = nil,
@@ -45,7 +46,7 @@ extension KStream {
         values: Serde<Value>? = nil,
         named name: String? = nil
     ) -> KStream<Key, Value> {
-        let topicName = name ?? assembly.graph.unusedRepartitionName("\(assembly.name(of: node))-through")
+        let topicName = name ?? assembly.graph.deriveRepartitionName(for: "through", after: node)
         let topic = TopicReference.repartition(topicName, partitions: partitions)
         let keys = assembly.require(keys ?? self.keys, "keys", for: node)
         let values = assembly.require(values ?? self.values, "values", for: node)
@@ -64,6 +65,9 @@ extension KStream {
         let sink = assembly.graph.add(.sink(topic), name: name, after: [node])
         let keys = assembly.require(keys, "keys", for: sink)
         let values = assembly.require(values, "values", for: sink)
+        if topic.isInternal {
+            assembly.graph.setFormat(of: topic, TopicFormat(keys: keys.format, values: values.format))
+        }
         port.add { context in
             let output = context.output(to: topic)
             let scratch = Scratch()

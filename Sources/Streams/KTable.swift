@@ -60,13 +60,11 @@ extension KStream {
         _ change: @escaping @Sendable (Key, Value, State?) throws -> State?
     ) -> KTable<Key, State> {
         let id = assembly.add(operation, named: name, after: [node])
-        let definition = StoreDefinition(
-            name: options.name ?? assembly.name(of: id),
-            isLogged: options.isLogged,
-            isCached: options.isCached,
-            changelogConfiguration: options.changelogConfiguration
+        let definition = assembly.addStore(
+            options,
+            format: StoreFormat(.keyValue, keys: keys.format, values: state.format),
+            usedBy: id
         )
-        assembly.graph.add(definition, usedBy: id)
         // Records of one key come to one task only if all topics spread their keys over equally many partitions.
         assembly.graph.requireCopartitioning(of: [node], for: id)
         let table = KTable<Key, State>(
@@ -110,13 +108,11 @@ extension KStream {
         store options: StoreOptions
     ) -> KTable<TableKey, TableValue> where Key == TableKey?, Value == TableValue? {
         let id = assembly.add(operation, named: nil, after: [node])
-        let definition = StoreDefinition(
-            name: options.name ?? assembly.name(of: id),
-            isLogged: options.isLogged,
-            isCached: options.isCached,
-            changelogConfiguration: options.changelogConfiguration
+        let definition = assembly.addStore(
+            options,
+            format: StoreFormat(.keyValue, keys: keys.format, values: values.format),
+            usedBy: id
         )
-        assembly.graph.add(definition, usedBy: id)
         let table = KTable<TableKey, TableValue>(
             assembly: assembly,
             node: id,

@@ -32,14 +32,22 @@ public struct TopologyGraph: Sendable, Hashable {
         public var children: [NodeId] = []
         /// The state stores that it uses, by name.
         public var stores: [String] = []
+        /// Whether the name was given, not derived.
+        public internal(set) var isNamed = false
+        /// What derived names of stores and internal topics after this operator begin with.
+        public internal(set) var nameBase = ""
     }
 
     /// All operators; a node's id is its index.
-    public private(set) var nodes: [Node] = []
+    public internal(set) var nodes: [Node] = []
     /// All state stores by name.
     public private(set) var stores: [String: StoreDefinition] = [:]
     /// Topics that must have the same number of partitions, each group with the operator that asks for it.
     public private(set) var copartitioned: [CopartitionRequirement] = []
+    /// What is written to repartition topics, by their names without the application's prefix.
+    public private(set) var repartitionFormats: [String: TopicFormat] = [:]
+    /// The names of stores and repartition topics that the user did not give.
+    public internal(set) var derivedNames: Set<String> = []
     /// The mistakes found so far.
     public private(set) var mistakes: [TopologyMistake] = []
 
@@ -68,7 +76,17 @@ public struct TopologyGraph: Sendable, Hashable {
         } else {
             chosen = unusedName(derivedName(kind, after: parents))
         }
-        nodes.append(Node(id: id, name: chosen, kind: kind, parents: parents, stores: storeNames))
+        nodes.append(
+            Node(
+                id: id,
+                name: chosen,
+                kind: kind,
+                parents: parents,
+                stores: storeNames,
+                isNamed: name != nil,
+                nameBase: initialNameBase(kind, name: name, after: parents)
+            )
+        )
         for parent in parents { nodes[parent].children.append(id) }
         for topic in topics(of: kind) {
             if case .external(let topicName) = topic, let problem = NameRule.problem(with: topicName) {
@@ -88,7 +106,13 @@ public struct TopologyGraph: Sendable, Hashable {
             return
         }
         stores[store.name] = store
+        if nodes[node].stores.isEmpty, !derivedNames.contains(store.name) { nodes[node].nameBase = store.name }
         nodes[node].stores.append(store.name)
+    }
+
+    /// Remembers what is written to a repartition topic.
+    public mutating func setFormat(of topic: TopicReference, _ format: TopicFormat) {
+        repartitionFormats[topic.name] = format
     }
 
     /// Lets another operator use a store.
@@ -114,16 +138,6 @@ public struct TopologyGraph: Sendable, Hashable {
         return "\(name)-\(number)"
     }
 
-    /// A name for a repartition topic that no other has yet: the given one, or with a number after it.
-    public func unusedRepartitionName(_ name: String) -> String {
-        let used = Set(nodes.flatMap { topics(of: $0.kind) }.filter(\.isInternal).map(\.name))
-        func isUsed(_ name: String) -> Bool { used.contains(TopicReference.repartition(name, partitions: nil).name) }
-        guard isUsed(name) else { return name }
-        var number = 2
-        while isUsed("\(name)-\(number)") { number += 1 }
-        return "\(name)-\(number)"
-    }
-
     private func derivedName(_ kind: Kind, after parents: [NodeId]) -> String {
         let base = parents.first.map { nodes[$0].name }
         switch kind {
@@ -133,7 +147,7 @@ public struct TopologyGraph: Sendable, Hashable {
         }
     }
 
-    private func topics(of kind: Kind) -> [TopicReference] {
+    func topics(of kind: Kind) -> [TopicReference] {
         switch kind {
         case .source(let topics): topics
         case .processor: []
@@ -194,6 +208,8 @@ public enum TopicReference: Sendable, Hashable, Comparable {
 public struct StoreDefinition: Sendable, Hashable {
     /// The name, unique in the topology.
     public var name: String
+    /// What its entries look like.
+    public var format: StoreFormat
     /// Whether changes are written to a changelog topic, from which the store is restored.
     public var isLogged: Bool
     /// Whether updates are held back until the commit, and only the last one of a key is passed on.
@@ -204,11 +220,13 @@ public struct StoreDefinition: Sendable, Hashable {
     /// Declares a store.
     public init(
         name: String,
+        format: StoreFormat,
         isLogged: Bool = true,
         isCached: Bool = true,
         changelogConfiguration: [String: String] = [:]
     ) {
         self.name = name
+        self.format = format
         self.isLogged = isLogged
         self.isCached = isCached
         self.changelogConfiguration = changelogConfiguration
