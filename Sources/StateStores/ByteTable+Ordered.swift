@@ -67,10 +67,7 @@ extension ByteTable {
             let low = chunk == start.chunk ? start.index : 0
             let high = chunk == end.chunk ? end.index : items.count
             if low < high {
-                for item in items[low..<high] {
-                    let generation = state.pointee.header(Int(item.entry)).pointee.generation
-                    handles.append(UInt64(generation) << 32 | UInt64(item.entry))
-                }
+                for item in items[low..<high] { handles.append(handle(of: Int(item.entry))) }
             }
             chunk += 1
         }

@@ -160,6 +160,22 @@ extension ByteTable {
         if header.pointee.touch < state.pointee.logBase { erase(entry) }
     }
 
+    /// Whether the first-touch log has a record of the entry, of before or after the last flush.
+    package func isLogged(_ entry: Int) -> Bool {
+        state.pointee.touchFloor != 0 && state.pointee.header(entry).pointee.touch >= state.pointee.logBase
+    }
+
+    /// Removes an entry past the first-touch log, which must not know it: for rows that are of no use to anybody any more,
+    /// and whose going is nobody's business.
+    package func discard(at entry: Int) {
+        precondition(hasValue(at: entry) && !isLogged(entry), "a row is discarded after the flush of its last write")
+        let floor = state.pointee.touchFloor
+        state.pointee.touchFloor = 0
+        dropValue(of: entry)
+        erase(entry)
+        state.pointee.touchFloor = floor
+    }
+
     /// Takes the value from an entry and leaves the key.
     func dropValue(of entry: Int) {
         let header = state.pointee.header(entry)
@@ -172,6 +188,7 @@ extension ByteTable {
         if state.pointee.touchFloor != 0 { state.pointee.dirtyBytes -= valueCount }
         state.pointee.logKeepsRemovedKeys = true
         header.pointee.valueCount = EntryHeader.noValue
+        header.pointee.generation &+= 1
         let capacity = Int(header.pointee.bodyCapacity)
         if capacity >= ByteTable.shrinkCapacityMin && keyCount < capacity / 4 {
             moveBody(of: entry, capacity: keyCount, keeping: keyCount)
@@ -201,7 +218,6 @@ extension ByteTable {
         state.pointee.usedSlots -= 1
         if header.pointee.block != 0 { releaseBlock(of: header) }
         header.pointee.valueCount = EntryHeader.free
-        header.pointee.generation &+= 1
         header.pointee.block = state.pointee.freeHead
         state.pointee.freeHead = UInt32(entry + 1)
         compactArenaIfWasteful()

@@ -16,12 +16,19 @@ package struct EntrySnapshot: Sequence, IteratorProtocol {
         self.handles = handles
     }
 
+    /// A snapshot of nothing.
+    static func none(of table: ByteTable) -> EntrySnapshot { EntrySnapshot(table: table, handles: []) }
+
+    /// What is left when only some entries are kept.
+    consuming func filtered(_ isKept: (Int) -> Bool) -> EntrySnapshot {
+        if handles.allSatisfy({ isKept(Int(UInt32(truncatingIfNeeded: $0))) }) { return self }
+        return EntrySnapshot(table: table, handles: handles.filter { isKept(Int(UInt32(truncatingIfNeeded: $0))) })
+    }
+
     /// The entry that `next()` would return, without moving on.
     package mutating func peek() -> Int? {
         while position < handles.count {
-            let handle = handles[position]
-            let entry = Int(UInt32(truncatingIfNeeded: handle))
-            if table.isCurrent(entry, generation: UInt32(truncatingIfNeeded: handle >> 32)) { return entry }
+            if let entry = table.entry(of: handles[position]) { return entry }
             position += 1
         }
         return nil
@@ -39,10 +46,17 @@ package struct EntrySnapshot: Sequence, IteratorProtocol {
 }
 
 extension ByteTable {
-    /// Whether an entry still has a value and is the one that had this generation.
-    func isCurrent(_ entry: Int, generation: UInt32) -> Bool {
-        if entry >= state.pointee.entryEnd { return false }
+    /// An entry together with how often it lost its value so far: what a snapshot and an index remember of it.
+    func handle(of entry: Int) -> UInt64 {
+        UInt64(state.pointee.header(entry).pointee.generation) << 32 | UInt64(entry)
+    }
+
+    /// The entry that a handle was made of, if it has had a value ever since.
+    func entry(of handle: UInt64) -> Int? {
+        let entry = Int(UInt32(truncatingIfNeeded: handle))
+        if entry >= state.pointee.entryEnd { return nil }
         let header = state.pointee.header(entry)
-        return header.pointee.valueCount >= 0 && header.pointee.generation == generation
+        let isSame = header.pointee.generation == UInt32(truncatingIfNeeded: handle >> 32)
+        return isSame && header.pointee.valueCount >= 0 ? entry : nil
     }
 }

@@ -22,7 +22,8 @@ package struct EntryHeader {
     @usableFromInline var bodyCapacity: UInt32
     /// The sequence number of the entry's newest record in the first-touch log; 0 for none.
     @usableFromInline var touch: UInt32
-    /// Counts how often the entry was freed, so that a snapshot notices that a handle now means another key.
+    /// Counts how often the entry lost its value, so that a snapshot notices that a handle now means another row, or the
+    /// same key come back.
     @usableFromInline var generation: UInt32
 
     @usableFromInline

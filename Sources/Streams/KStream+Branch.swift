@@ -74,14 +74,17 @@ public struct BranchedKStream<Key, Value> {
         let branches = self.branches
         let conditions = branches.map { (port: $0.stream.port, condition: $0.condition) }
         let restPort = rest?.stream.port
+        let name = parent.name
         parent.port.add { context in
             // Nested from the last branch to the first, so that a record runs through plain closures.
             var chain = restPort?.compose(context) ?? Out { _, _, _ in }
+            let guarded = context.guarded(name)
             for (port, condition) in conditions.reversed() {
                 let next = port.compose(context)
                 let otherwise = chain
                 chain = Out { key, value, timestamp in
-                    if try condition(key, value) {
+                    guard let isMet = try guarded.attempt({ try condition(key, value) }) else { return }
+                    if isMet {
                         try next.push(key, value, timestamp)
                     } else {
                         try otherwise.push(key, value, timestamp)

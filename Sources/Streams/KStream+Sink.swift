@@ -68,24 +68,28 @@ extension KStream {
         if topic.isInternal {
             assembly.graph.setFormat(of: topic, TopicFormat(keys: keys.format, values: values.format))
         }
+        let name = assembly.name(of: sink)
         port.add { context in
             let output = context.output(to: topic)
             let scratch = Scratch()
             let keyWriter = scratch.key
             let valueWriter = scratch.value
             let record = context.record
+            let guarded = context.guardedProduction(name, to: topic.resolved(applicationId: context.applicationId))
             return Out { key, value, timestamp in
-                keyWriter.pointee.removeAll()
-                valueWriter.pointee.removeAll()
-                let hasKey = try keys.write(key, &keyWriter.pointee)
-                if dropsNullKeys, !hasKey { return }
-                let hasValue = try values.write(value, &valueWriter.pointee)
-                try output.append(
-                    key: hasKey ? keyWriter.pointee.bytes : nil,
-                    value: hasValue ? valueWriter.pointee.bytes : nil,
-                    timestamp: timestamp,
-                    headers: record.pointee.headers
-                )
+                _ = try guarded.attempt {
+                    keyWriter.pointee.removeAll()
+                    valueWriter.pointee.removeAll()
+                    let hasKey = try keys.write(key, &keyWriter.pointee)
+                    if dropsNullKeys, !hasKey { return }
+                    let hasValue = try values.write(value, &valueWriter.pointee)
+                    try output.append(
+                        key: hasKey ? keyWriter.pointee.bytes : nil,
+                        value: hasValue ? valueWriter.pointee.bytes : nil,
+                        timestamp: timestamp,
+                        headers: record.pointee.headers
+                    )
+                }
                 withExtendedLifetime(scratch) {}
             }
         }

@@ -10,10 +10,13 @@ extension KStream {
     ) -> KStream<Key, Value> {
         let result = child("filter", name)
         let target = result.port
+        let name = result.name
         port.add { context in
             let next = target.compose(context)
+            let guarded = context.guarded(name)
             return Out { key, value, timestamp in
-                if try isIncluded(key, value) { try next.push(key, value, timestamp) }
+                guard let isKept = try guarded.attempt({ try isIncluded(key, value) }), isKept else { return }
+                try next.push(key, value, timestamp)
             }
         }
         return result
@@ -27,10 +30,13 @@ extension KStream {
     ) -> KStream<Key, Value> {
         let result = child("filterNot", name)
         let target = result.port
+        let name = result.name
         port.add { context in
             let next = target.compose(context)
+            let guarded = context.guarded(name)
             return Out { key, value, timestamp in
-                if try !isExcluded(key, value) { try next.push(key, value, timestamp) }
+                guard let isDropped = try guarded.attempt({ try isExcluded(key, value) }), !isDropped else { return }
+                try next.push(key, value, timestamp)
             }
         }
         return result
@@ -44,10 +50,12 @@ extension KStream {
     ) -> KStream<NewKey, NewValue> {
         let result: KStream<NewKey, NewValue> = changed("map", name, keys: nil, values: nil, isRekeyed: true)
         let target = result.port
+        let name = result.name
         port.add { context in
             let next = target.compose(context)
+            let guarded = context.guarded(name)
             return Out { key, value, timestamp in
-                let (newKey, newValue) = try transform(key, value)
+                guard let (newKey, newValue) = try guarded.attempt({ try transform(key, value) }) else { return }
                 try next.push(newKey, newValue, timestamp)
             }
         }
@@ -68,9 +76,14 @@ extension KStream {
             isRekeyed: isRekeyed
         )
         let target = result.port
+        let name = result.name
         port.add { context in
             let next = target.compose(context)
-            return Out { key, value, timestamp in try next.push(key, try transform(value), timestamp) }
+            let guarded = context.guarded(name)
+            return Out { key, value, timestamp in
+                guard let newValue = try guarded.attempt({ try transform(value) }) else { return }
+                try next.push(key, newValue, timestamp)
+            }
         }
         return result
     }
@@ -89,9 +102,14 @@ extension KStream {
             isRekeyed: isRekeyed
         )
         let target = result.port
+        let name = result.name
         port.add { context in
             let next = target.compose(context)
-            return Out { key, value, timestamp in try next.push(key, try transform(key, value), timestamp) }
+            let guarded = context.guarded(name)
+            return Out { key, value, timestamp in
+                guard let newValue = try guarded.attempt({ try transform(key, value) }) else { return }
+                try next.push(key, newValue, timestamp)
+            }
         }
         return result
     }
@@ -104,10 +122,13 @@ extension KStream {
     ) -> KStream<NewKey, NewValue> where Records.Element == (NewKey, NewValue) {
         let result: KStream<NewKey, NewValue> = changed("flatMap", name, keys: nil, values: nil, isRekeyed: true)
         let target = result.port
+        let name = result.name
         port.add { context in
             let next = target.compose(context)
+            let guarded = context.guarded(name)
             return Out { key, value, timestamp in
-                for (newKey, newValue) in try transform(key, value) { try next.push(newKey, newValue, timestamp) }
+                guard let records = try guarded.attempt({ try transform(key, value) }) else { return }
+                for (newKey, newValue) in records { try next.push(newKey, newValue, timestamp) }
             }
         }
         return result
@@ -127,10 +148,13 @@ extension KStream {
             isRekeyed: isRekeyed
         )
         let target = result.port
+        let name = result.name
         port.add { context in
             let next = target.compose(context)
+            let guarded = context.guarded(name)
             return Out { key, value, timestamp in
-                for newValue in try transform(value) { try next.push(key, newValue, timestamp) }
+                guard let newValues = try guarded.attempt({ try transform(value) }) else { return }
+                for newValue in newValues { try next.push(key, newValue, timestamp) }
             }
         }
         return result
@@ -150,10 +174,13 @@ extension KStream {
             isRekeyed: isRekeyed
         )
         let target = result.port
+        let name = result.name
         port.add { context in
             let next = target.compose(context)
+            let guarded = context.guarded(name)
             return Out { key, value, timestamp in
-                for newValue in try transform(key, value) { try next.push(key, newValue, timestamp) }
+                guard let newValues = try guarded.attempt({ try transform(key, value) }) else { return }
+                for newValue in newValues { try next.push(key, newValue, timestamp) }
             }
         }
         return result
@@ -177,10 +204,12 @@ extension KStream {
     ) -> KStream<Key, Value> {
         let result = child("peek", name)
         let target = result.port
+        let name = result.name
         port.add { context in
             let next = target.compose(context)
+            let guarded = context.guarded(name)
             return Out { key, value, timestamp in
-                try action(key, value)
+                guard try guarded.attempt({ try action(key, value) }) != nil else { return }
                 try next.push(key, value, timestamp)
             }
         }
@@ -194,9 +223,10 @@ extension KStream {
         named name: String? = nil,
         _ action: @escaping @Sendable (Key, Value) throws -> Void
     ) {
-        _ = assembly.add("forEach", named: name, after: [node])
-        port.add { _ in
-            Out { key, value, _ in try action(key, value) }
+        let name = assembly.name(of: assembly.add("forEach", named: name, after: [node]))
+        port.add { context in
+            let guarded = context.guarded(name)
+            return Out { key, value, _ in _ = try guarded.attempt { try action(key, value) } }
         }
     }
 
@@ -244,9 +274,14 @@ extension KStream {
     ) -> KStream<NewKey, Value> {
         let result: KStream<NewKey, Value> = changed(operation, name, keys: keys, values: values, isRekeyed: true)
         let target = result.port
+        let name = result.name
         port.add { context in
             let next = target.compose(context)
-            return Out { key, value, timestamp in try next.push(try selector(key, value), value, timestamp) }
+            let guarded = context.guarded(name)
+            return Out { key, value, timestamp in
+                guard let newKey = try guarded.attempt({ try selector(key, value) }) else { return }
+                try next.push(newKey, value, timestamp)
+            }
         }
         return result
     }

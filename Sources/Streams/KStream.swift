@@ -47,14 +47,25 @@ public struct KStream<Key, Value> {
         let node = assembly.graph.add(.source(topics), name: name)
         self.init(assembly: assembly, node: node, keys: keys, values: values, isRekeyed: false)
         let port = self.port
+        let name = assembly.name(of: node)
         assembly.setCode(
             SourceCode { context in
                 let next = port.compose(context)
-                return KStream.driver(context, keys: keys, values: values, ahead: context.takeLookAhead(), next: next)
+                return KStream.driver(
+                    context,
+                    keys: keys,
+                    values: values,
+                    ahead: context.takeLookAhead(),
+                    decoding: context.guardedDecoding(name),
+                    next: next
+                )
             },
             of: node
         )
     }
+
+    /// The operator's name.
+    @usableFromInline var name: String { assembly.name(of: node) }
 
     /// An operator that passes on records of the same type.
     @inlinable
@@ -75,6 +86,7 @@ public struct KStream<Key, Value> {
         keys: Serde<Key>,
         values: Serde<Value>,
         ahead: KeyLookAhead?,
+        decoding: DecodingGuard,
         next: Out<Key, Value>
     ) -> SourceDriver {
         let record = context.record
@@ -98,22 +110,11 @@ public struct KStream<Key, Value> {
                 record.pointee.offset = view.offset
                 record.pointee.timestamp = view.timestamp
                 record.pointee.headers = view.hasHeaders ? view.headers : noHeaders
-                let key: Key
-                let value: Value
-                do {
-                    key = try keys.read(view.key)
-                } catch {
-                    record.pointee.key = view.key
-                    record.pointee.value = view.value
-                    throw UndecodableRecord(.key, error)
-                }
-                do {
-                    value = try values.read(view.value)
-                } catch {
-                    record.pointee.key = view.key
-                    record.pointee.value = view.value
-                    throw UndecodableRecord(.value, error)
-                }
+                record.pointee.key = view.key
+                record.pointee.value = view.value
+                guard let key = try decoding.key({ try keys.read(view.key) }),
+                    let value = try decoding.value({ try values.read(view.value) })
+                else { continue }
                 processed &+= 1
                 try next.push(key, value, view.timestamp)
             }

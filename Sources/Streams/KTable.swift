@@ -75,6 +75,7 @@ extension KStream {
             storeName: definition.name
         )
         let target = table.port
+        let name = assembly.name(of: id)
         let isAbsent = Absence.check(Value.self)
         let hasSourceKeys = !isRekeyed
         port.add { context in
@@ -89,9 +90,10 @@ extension KStream {
                 )
             }
             if hasSourceKeys { context.lookAhead(in: store.table) }
+            let guarded = context.guarded(name)
             return Out { key, value, timestamp in
                 if isAbsent.needed, isAbsent.test(value) { return }
-                try store.update(key, timestamp) { old in try change(key, value, old) }
+                try store.update(key, timestamp) { old in try guarded.attempt { try change(key, value, old) } }
             }
         }
         return table

@@ -49,24 +49,28 @@ final class KeyValueState<Key, Value>: TaskStore {
 
     @usableFromInline var memoryBytes: Int { table.memoryBytes }
 
-    /// Reads a key's value, lets `change` make the new one (nil removes the key), stores it and passes the update on. A
-    /// key that its serde writes as null is left out, as Kafka Streams does.
+    /// Reads a key's value, lets `change` make the new one (nil inside removes the key, nil leaves all as it is), stores it
+    /// and passes the update on. A key that its serde writes as null is left out, as Kafka Streams does.
     @inlinable
-    func update(_ key: Key, _ timestamp: Int64, _ change: (Value?) throws -> Value?) throws {
+    func update(_ key: Key, _ timestamp: Int64, _ change: (Value?) throws -> Value??) throws {
         let keyWriter = scratch.key
         keyWriter.pointee.removeAll()
         guard try keys.write(key, &keyWriter.pointee) else { return }
         let (entry, isNew) = table.insertOrFind(keyWriter.pointee.bytes)
         var old: Value?
         var newTimestamp = timestamp
-        var new: Value?
+        let new: Value?
         do {
             if !isNew {
                 let bytes = table.value(at: entry)
                 newTimestamp = max(timestamp, TimestampedValue.timestampMs(bytes) ?? timestamp)
                 old = try values.read(UnsafeRawBufferPointer(rebasing: bytes[TimestampedValue.headCount...]))
             }
-            new = try change(old)
+            guard let result = try change(old) else {
+                if isNew { table.remove(at: entry) }
+                return
+            }
+            new = result
         } catch {
             if isNew { table.remove(at: entry) }
             throw error

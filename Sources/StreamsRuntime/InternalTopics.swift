@@ -67,7 +67,7 @@ struct InternalTopics {
         for case .sink(.external(let name)) in graph.nodes.map(\.kind) {
             if try admin.describeTopic(name) == nil { missing.insert(name) }
         }
-        if case .deadLetter(let name) = configuration.onUndecodableRecord, try admin.describeTopic(name) == nil {
+        for name in configuration.deadLetterTopics.sorted() where try admin.describeTopic(name) == nil {
             missing.insert(name)
         }
         guard missing.isEmpty else {

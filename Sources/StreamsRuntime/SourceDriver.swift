@@ -4,7 +4,7 @@ import MillraceRecordFormat
 /// The record loop of a source: decodes the records of a batch in place and pushes them through the operators.
 ///
 /// One closure call a stretch of records; everything within is specialised for the types of the source. Throws what an
-/// operator throws, with `TaskContext.record` saying at which record, or `UndecodableRecord`.
+/// operator throws, with `TaskContext.record` saying at which record.
 public struct SourceDriver {
     let drive: (UnsafeMutablePointer<RecordCursor>, DriveLimits) throws -> Void
 
@@ -52,29 +52,4 @@ public struct CurrentRecord {
     @usableFromInline package var hasCachedHeaders = false
 
     init() {}
-}
-
-/// A record whose key or value its serde cannot read.
-public struct UndecodableRecord: Error, CustomStringConvertible {
-    /// Which half.
-    public enum Part: String, Sendable {
-        /// The key.
-        case key
-        /// The value.
-        case value
-    }
-
-    /// Which half could not be read.
-    public var part: Part
-    /// What the serde said.
-    public var underlying: any Error
-
-    /// Wraps a serde's error.
-    public init(_ part: Part, _ underlying: any Error) {
-        self.part = part
-        self.underlying = underlying
-    }
-
-    /// What could not be read, and why.
-    public var description: String { "its \(part.rawValue) cannot be decoded: \(underlying)" }
 }

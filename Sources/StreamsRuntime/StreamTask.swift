@@ -11,12 +11,9 @@ package final class StreamTask {
     package let id: TaskId
     package let context: TaskContext
     package let queues: [PartitionQueue]
-    private let configuration: StreamsConfiguration
-    private let logger: Logger
     private var committed: [TopicPartition: Int64] = [:]
-    private var deadLetters: DeadLetterQueue?
-    /// Records left out because they could not be decoded.
-    package private(set) var skippedRecords = 0
+    /// Records left out because something failed at them.
+    package var skippedRecords: Int { context.failures.skippedRecords }
 
     package init(
         id: TaskId,
@@ -25,18 +22,19 @@ package final class StreamTask {
         applicationId: String,
         configuration: StreamsConfiguration,
         outputs: any OutputProvider,
-        logger: Logger
+        logger: Logger,
+        pause: @escaping (Duration) -> Void
     ) throws(ClientError) {
         self.id = id
-        self.configuration = configuration
         var logger = logger
         logger[metadataKey: "task"] = "\(id)"
-        self.logger = logger
         let context = TaskContext(
             taskId: id,
             applicationId: applicationId,
-            cacheMaximumBytes: configuration.cacheMaximumBytes,
-            outputs: outputs
+            configuration: configuration,
+            outputs: outputs,
+            logger: logger,
+            pause: pause
         )
         self.context = context
         var drivers: [TopologyGraph.NodeId: SourceDriver] = [:]
@@ -48,9 +46,7 @@ package final class StreamTask {
             drivers[node] = driver
             return PartitionQueue(partition: partition, driver: driver, record: context.record)
         }
-        if case .deadLetter(let topic) = configuration.onUndecodableRecord {
-            deadLetters = DeadLetterQueue(output: try outputs.output(to: topic))
-        }
+        for topic in configuration.deadLetterTopics { _ = try outputs.output(to: topic) }
         if let failure = context.compositionFailure { throw failure }
     }
 
@@ -58,15 +54,19 @@ package final class StreamTask {
     package func process(maximumCount: Int) throws -> Int {
         context.record.pointee.processed = 0
         // What is passed on after this, at a commit, belongs to no record, and the memory of this one's headers goes.
-        defer { context.record.pointee.headers = UnsafeRawBufferPointer(start: nil, count: 0) }
+        defer {
+            context.record.pointee.headers = UnsafeRawBufferPointer(start: nil, count: 0)
+            context.failures.partition = nil
+        }
         guard var choice = try chooseQueue() else { return 0 }
         while true {
             let remaining = maximumCount - context.record.pointee.processed
             guard remaining > 0 else { break }
+            context.failures.partition = choice.queue.partition
             do {
                 try choice.queue.process(until: choice.maximumTimestamp, maximumCount: remaining)
-            } catch let error as UndecodableRecord {
-                try handle(error, at: choice.queue)
+            } catch let error as StreamsError {
+                throw error
             } catch let error as RecordFormatError {
                 throw StreamsError.log(
                     ClientError(.corruptRecord, "\(choice.queue.partition) near offset \(position(choice)): \(error)")
@@ -117,24 +117,6 @@ package final class StreamTask {
             }
         }
         return best.map { QueueChoice(queue: $0.queue, maximumTimestamp: second) }
-    }
-
-    private func handle(_ error: UndecodableRecord, at queue: PartitionQueue) throws {
-        let offset = context.record.pointee.offset
-        switch configuration.onUndecodableRecord {
-        case .fail:
-            throw StreamsError.undecodableRecord(queue.partition, offset: offset, reason: error.description)
-        case .logAndContinue:
-            logger.warning(
-                "left out a record that cannot be decoded",
-                metadata: [
-                    "partition": "\(queue.partition)", "offset": "\(offset)", "reason": "\(error.description)",
-                ]
-            )
-        case .deadLetter:
-            try deadLetters?.append(context.record.pointee, from: queue.partition, because: error)
-        }
-        skippedRecords += 1
     }
 
     /// Passes on what stores held back, from the first operator to the last.

@@ -13,6 +13,8 @@ struct StreamThreadEnvironment: Sendable {
     var logger: Logger
     /// Asked before each round: whether to commit and stop.
     var shouldStop: @Sendable () -> Bool
+    /// Waits before something is tried again; not any longer when the application is to stop.
+    var pause: @Sendable (Duration) -> Void
     /// Whether the application ends with its input; then what is done is committed as soon as nothing is left to do.
     var endsWhenCaughtUp: Bool
     /// Told when such an application's thread has nothing left to do.
@@ -72,9 +74,7 @@ final class StreamThread: RebalanceListener {
         let producer = try environment.backend.connectProducer(producerSettings)
         collector = RecordCollector(
             producer: producer,
-            guarantee: configuration.guarantee,
-            batchSize: configuration.batchSize,
-            compression: configuration.compression
+            configuration: configuration
         )
         do {
             if configuration.guarantee == .exactlyOnce { try producer.initTransactions() }
@@ -313,7 +313,8 @@ final class StreamThread: RebalanceListener {
             applicationId: environment.applicationId,
             configuration: configuration,
             outputs: collector,
-            logger: logger
+            logger: logger,
+            pause: environment.pause
         )
         task.begin(at: committed)
         let restored = try restorer.restore(task, shouldStop: environment.shouldStop)
@@ -324,6 +325,7 @@ final class StreamThread: RebalanceListener {
     private func close(isClean: Bool) {
         progress.wakeup.withLock { $0 = nil }
         isAssigned = false
+        let farewells = taskOrder.flatMap(\.context.failures.farewells)
         tasks = [:]
         taskOrder = []
         queues = [:]
@@ -331,8 +333,14 @@ final class StreamThread: RebalanceListener {
         if !isClean {
             do {
                 try collector.abort()
+                try collector.write(apart: farewells)
             } catch {
-                logger.debug("could not abort; the next owner of the id will", metadata: ["error": "\(error)"])
+                let level: Logger.Level = farewells.isEmpty ? .debug : .error
+                logger.log(
+                    level: level,
+                    "could not abort; the next owner of the id will",
+                    metadata: ["error": "\(error)", "lostDeadLetters": "\(farewells.count)"]
+                )
             }
         }
         consumer.close()

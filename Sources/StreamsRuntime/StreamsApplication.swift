@@ -170,6 +170,7 @@ public final class StreamsApplication: Service, Sendable {
                 configuration: configuration,
                 logger: logger,
                 shouldStop: { [self] in isStopping },
+                pause: { [self] duration in stopping.wait(for: duration) { isStopping } },
                 endsWhenCaughtUp: endsWhenCaughtUp,
                 didIdle: { [self] in if try hasCaughtUp() { stop() } },
                 didChangeAssignment: { [self] isReady in update { $0.threadIsReady(index, isReady) } }

@@ -11,18 +11,7 @@ public enum ProcessingGuarantee: String, Hashable, Sendable, CaseIterable {
     case atMostOnce
 }
 
-/// What to do with a record that its serde cannot read.
-public enum UndecodableRecordPolicy: Hashable, Sendable {
-    /// Stop with an error that names topic, partition and offset.
-    case fail
-    /// Log it, count it, go on with the next.
-    case logAndContinue
-    /// Write it as it is to a topic, with headers saying where it came from and what was wrong, in the same transaction
-    /// as everything else; then go on. The header names are those of Kafka Streams (KIP-1034).
-    case deadLetter(topic: String)
-}
-
-/// What to do when an operator throws, or a thread meets an error that it cannot handle.
+/// What to do when a thread meets an error that no other policy took care of.
 public enum UncaughtErrorPolicy: Hashable, Sendable {
     /// Drop what was not committed, and go on with a new thread from the last commit. What no restart cures, such as a
     /// broker that was closed or a record that cannot be decoded, stops the application nevertheless.
@@ -61,13 +50,25 @@ public struct StreamsConfiguration: Sendable {
     public var compression = Compression.none
     /// How often records of repartition topics are deleted that were processed. Kafka: `repartition.purge.interval.ms`.
     public var repartitionPurgeInterval = Duration.seconds(30)
+    /// The largest record that is written, in bytes of key, value and headers. Kafka: `max.request.size`.
+    public var maximumRecordSize = 1_000_000
     /// What happens to a record that cannot be decoded. Kafka: `deserialization.exception.handler`.
-    public var onUndecodableRecord = UndecodableRecordPolicy.fail
-    /// What happens when an operator throws. Kafka: the uncaught exception handler.
+    public var onDecodingError = ErrorPolicy.fail
+    /// What happens to a record at which an operator throws. Kafka: `processing.exception.handler` (KIP-1033).
+    public var onProcessingError = ErrorPolicy.fail
+    /// What happens to a result that cannot be written: its serde throws, it is too large, its topic does not exist.
+    /// Kafka: `production.exception.handler`.
+    public var onProductionError = ErrorPolicy.fail
+    /// What happens when a thread meets an error that no policy took care of. Kafka: the uncaught exception handler.
     public var onUncaughtError = UncaughtErrorPolicy.stop
 
     /// The defaults.
     public init() {}
+
+    /// The topics that the policies are known to send records to.
+    package var deadLetterTopics: Set<String> {
+        [onDecodingError, onProcessingError, onProductionError].reduce(into: []) { $0.formUnion($1.deadLetterTopics) }
+    }
 
     /// Throws if a setting makes no sense or two contradict each other.
     public func validate() throws(StreamsError) {
@@ -86,6 +87,7 @@ public struct StreamsConfiguration: Sendable {
         try require(transactionTimeout > .zero, "transactionTimeout must be positive, not \(transactionTimeout)")
         try require(cacheMaximumBytes >= 0, "cacheMaximumBytes must not be negative; 0 turns caching off")
         try require(bufferedRecordsPerPartition >= 1, "bufferedRecordsPerPartition must be 1 or more")
+        try require(maximumRecordSize >= 1, "maximumRecordSize must be positive, not \(maximumRecordSize)")
         try require(batchSize >= 1, "batchSize must be positive, not \(batchSize)")
         try require(
             guarantee != .exactlyOnce || commitInterval < transactionTimeout,

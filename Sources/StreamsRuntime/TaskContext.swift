@@ -1,3 +1,4 @@
+import Logging
 import MillraceLogClient
 import MillracePrimitives
 import MillraceStateStores
@@ -38,6 +39,9 @@ public final class TaskContext {
     /// The bytes of cached updates that a store may hold back until the next commit; 0 for none.
     public let cacheMaximumBytes: Int
 
+    /// What becomes of records at which something fails.
+    public let failures: FailureHandling
+
     /// Why the task's code could not be composed, such as an output topic that does not exist; the first such reason.
     private(set) var compositionFailure: ClientError?
 
@@ -48,13 +52,29 @@ public final class TaskContext {
     /// In the order in which they were made: downstream first, because a composition begins at its end.
     private(set) var storeOrder: [any TaskStore] = []
 
-    init(taskId: TaskId, applicationId: String, cacheMaximumBytes: Int, outputs: any OutputProvider) {
+    /// - Parameter pause: waits before something that failed is tried again, unless the thread is to stop.
+    init(
+        taskId: TaskId,
+        applicationId: String,
+        configuration: StreamsConfiguration,
+        outputs: any OutputProvider,
+        logger: Logger,
+        pause: @escaping (Duration) -> Void
+    ) {
         self.taskId = taskId
         self.applicationId = applicationId
-        self.cacheMaximumBytes = cacheMaximumBytes
+        cacheMaximumBytes = configuration.cacheMaximumBytes
         self.outputs = outputs
         record = .allocate(capacity: 1)
         record.initialize(to: CurrentRecord())
+        failures = FailureHandling(
+            task: taskId,
+            record: record,
+            configuration: configuration,
+            outputs: outputs,
+            logger: logger,
+            pause: pause
+        )
     }
 
     deinit {

@@ -15,6 +15,7 @@ public final class TopicOutput {
     private let producer: any ProducerConnection
     private let batchSize: Int
     private let compression: Compression
+    private let maximumRecordSize: Int
     private let sendsAtOnce: Bool
     /// The open batch of each partition, made when it is first needed. Held by hand: the record loop would otherwise
     /// count a reference up and down for every record.
@@ -28,6 +29,7 @@ public final class TopicOutput {
         producer: any ProducerConnection,
         batchSize: Int,
         compression: Compression = .none,
+        maximumRecordSize: Int = Int.max,
         sendsAtOnce: Bool = false
     ) {
         self.topic = topic
@@ -35,6 +37,7 @@ public final class TopicOutput {
         self.producer = producer
         self.batchSize = batchSize
         self.compression = compression
+        self.maximumRecordSize = maximumRecordSize
         self.sendsAtOnce = sendsAtOnce
         partitions = (0..<partitionCount).map { TopicPartition(topic, $0) }
         open = .allocate(capacity: Int(partitionCount))
@@ -82,6 +85,8 @@ public final class TopicOutput {
                 "topic \(topic) has \(partitionCount) partitions; there is no \(partition)"
             )
         }
+        let size = (key?.count ?? 0) + (value?.count ?? 0) + headers.count
+        if size > maximumRecordSize { throw tooLarge(size) }
         let batch = open[Int(partition)] ?? makeBatch(for: partition)
         let isAppended = batch._withUnsafeGuaranteedRef {
             $0.append(key: key, value: value, timestamp: timestamp, headers: headers)
@@ -93,6 +98,13 @@ public final class TopicOutput {
         let full = batch.takeUnretainedValue()
         try send(full, partition)
         full.append(key: key, value: value, timestamp: timestamp, headers: headers)
+    }
+
+    private func tooLarge(_ size: Int) -> ClientError {
+        ClientError(
+            .recordTooLarge,
+            "a record for \(topic) has \(size) bytes, and maximumRecordSize allows \(maximumRecordSize)"
+        )
     }
 
     private func makeBatch(for partition: Int32) -> Unmanaged<RecordBatchBuilder> {
@@ -145,6 +157,7 @@ package final class RecordCollector: OutputProvider {
     private let sendsAtOnce: Bool
     private let batchSize: Int
     private let compression: Compression
+    private let maximumRecordSize: Int
     private var outputs: [String: TopicOutput] = [:]
     private var isInTransaction = false
 
@@ -152,16 +165,15 @@ package final class RecordCollector: OutputProvider {
     ///   the order of records of different topics can be told.
     package init(
         producer: any ProducerConnection,
-        guarantee: ProcessingGuarantee,
-        batchSize: Int,
-        compression: Compression,
+        configuration: StreamsConfiguration,
         sendsAtOnce: Bool = false
     ) {
         self.producer = producer
-        self.guarantee = guarantee
+        guarantee = configuration.guarantee
         self.sendsAtOnce = sendsAtOnce
-        self.batchSize = batchSize
-        self.compression = compression
+        batchSize = configuration.batchSize
+        compression = configuration.compression
+        maximumRecordSize = configuration.maximumRecordSize
     }
 
     package func output(to topic: String) throws(ClientError) -> TopicOutput {
@@ -172,6 +184,7 @@ package final class RecordCollector: OutputProvider {
             producer: producer,
             batchSize: batchSize,
             compression: compression,
+            maximumRecordSize: maximumRecordSize,
             sendsAtOnce: sendsAtOnce
         )
         outputs[topic] = output
@@ -195,6 +208,21 @@ package final class RecordCollector: OutputProvider {
         case .exactlyOnce:
             try begin()
             if !offsets.isEmpty { try producer.sendOffsets(offsets, for: membership) }
+            try producer.commitTransaction()
+            isInTransaction = false
+        case .atLeastOnce, .atMostOnce:
+            try producer.flush()
+        }
+    }
+
+    /// Commits dead letters by themselves, after everything else of the failed transaction was aborted.
+    package func write(apart letters: [DeadLetter]) throws {
+        guard !letters.isEmpty else { return }
+        try begin()
+        for letter in letters { try letter.append(to: try output(to: letter.topic)) }
+        for output in outputs.values { try output.flush() }
+        switch guarantee {
+        case .exactlyOnce:
             try producer.commitTransaction()
             isInTransaction = false
         case .atLeastOnce, .atMostOnce:

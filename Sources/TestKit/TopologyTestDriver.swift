@@ -98,19 +98,20 @@ public final class TopologyTestDriver {
                 if !topic.isInternal { outputs.insert(topic.resolved(applicationId: applicationId)) }
             }
         }
-        if case .deadLetter(let topic) = configuration.onUndecodableRecord {
-            written.insert(topic)
-            outputs.insert(topic)
-        }
+        written.formUnion(configuration.deadLetterTopics)
+        outputs.formUnion(configuration.deadLetterTopics)
         writtenTopics = written
         outputTopics = outputs
         log = CapturedLog(partitionCounts: counts)
         producer = CapturingProducer(log)
+        // Each record is a batch of its own, so small ones do.
+        var outputSettings = configuration
+        outputSettings.guarantee = .exactlyOnce
+        outputSettings.batchSize = 1 << 10
+        outputSettings.compression = .none
         collector = RecordCollector(
             producer: producer,
-            guarantee: .exactlyOnce,
-            batchSize: 1 << 10,
-            compression: .none,
+            configuration: outputSettings,
             sendsAtOnce: true
         )
         try makeTasks()
@@ -241,7 +242,8 @@ public final class TopologyTestDriver {
                 applicationId: applicationId,
                 configuration: configuration,
                 outputs: collector,
-                logger: quiet
+                logger: quiet,
+                pause: { [weak self] in self?.wallClockMs += $0.wholeMilliseconds }
             )
             task.begin(at: producer.committedOffsets.filter { partitions.contains($0.key) })
             for queue in task.queues where queue.position == nil { queue.begin(at: 0) }
@@ -314,10 +316,22 @@ public final class TopologyTestDriver {
         try fetch()
         while let task = try nextTask() {
             try collector.begin()
-            _ = try task.process(maximumCount: 1)
+            do {
+                _ = try task.process(maximumCount: 1)
+            } catch {
+                try stop(task)
+                throw error
+            }
             if commitMode == .afterEveryRecord { try commitOnce() }
             try fetch()
         }
+    }
+
+    /// What an application does that stops at an error: nothing of the transaction stays, except dead letters.
+    private func stop(_ task: StreamTask) throws {
+        try collector.abort()
+        log.abort { writtenTopics.contains($0) }
+        try collector.write(apart: task.context.failures.farewells)
     }
 
     private func nextTask() throws -> StreamTask? {

@@ -82,6 +82,33 @@ extension Registry {
                 throw NotThereYet(what: "headers-propagation of \(chain)")
             }
         },
+        "processing-continue": { builder, parameters in
+            let base = stream(builder).peek { _, _ in }
+            base.mapValues { value -> String? in str(value) + "a" }.write("out-before")
+            switch try parameters.text("where") {
+            case "map":
+                base.mapValues { value -> String? in try explosive(value) + "m" }.write("out")
+            case "flat-map":
+                base.flatMapValues { value -> [String?] in [try explosive(value), str(value) + "2"] }.write("out")
+            case "aggregate":
+                let initial: @Sendable () -> String? = { "i" }
+                let store = StoreOptions(name: "agg", isCached: false)
+                let aggregated = base.groupByKey().aggregate(initial: initial, aggregates: text, store: store) {
+                    _,
+                    value,
+                    aggregate -> String? in "\(str(aggregate)),\(try explosive(value))"
+                }
+                texts(aggregated).write("out")
+            default:
+                counts(base.groupByKey().count(store: StoreOptions(name: "cnt", isCached: false)))
+                    .mapValues { count -> String? in
+                        if let count, count % 3 == 0 { throw Explosion() }
+                        return "n" + str(count)
+                    }
+                    .write("out")
+            }
+            base.mapValues { value -> String? in str(value) + "z" }.write("out-after")
+        },
         "deserialization-continue": { builder, _ in
             let input = builder.stream("in", keys: text, values: number)
             input.mapValues { value -> String? in str(value) }.write("out-raw")
@@ -90,6 +117,14 @@ extension Registry {
             }.toStream().mapValues { sum -> Int64? in sum ?? nil }.write("out")
         },
     ]
+
+    private struct Explosion: Error {}
+
+    /// A value as text, unless it is the one at which operators throw.
+    private static func explosive(_ value: String?) throws -> String {
+        if value == "BOOM" { throw Explosion() }
+        return str(value)
+    }
 
     /// The updates of a table of counts.
     private static func counts(_ table: KTable<String?, Int64>) -> KStream<String?, Int64?> { table.toStream() }

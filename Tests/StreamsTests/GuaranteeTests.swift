@@ -104,7 +104,7 @@ struct GuaranteeTests {
         #expect(task == TaskId(subtopology: 0, partition: 0))
         #expect(partition == TopicPartition("in", 0))
         #expect(offset == 19)
-        #expect(underlying is Mishap.Failure)
+        #expect((underlying as? OperatorError)?.underlying is Mishap.Failure)
     }
 
     @Test("an error while a store passes its updates on names the store")
@@ -121,7 +121,7 @@ struct GuaranteeTests {
             Issue.record("\(String(describing: error))")
             return
         }
-        #expect(underlying is Mishap.Failure)
+        #expect((underlying as? OperatorError)?.underlying is Mishap.Failure)
     }
 
     @Test("a change that the changelog refuses leaves nothing behind", arguments: [true, false])
@@ -139,7 +139,7 @@ struct GuaranteeTests {
             .toStream().to("out")
         let topology = try builder.build()
         let error = await #expect(throws: StreamsError.self) { try await world.run(topology) }
-        #expect(error?.description.contains("maximumRequestSize") == true, "\(String(describing: error))")
+        #expect(error?.description.contains("maximumRecordSize") == true, "\(String(describing: error))")
         #expect(try await world.records().isEmpty)
         #expect(try await world.records(of: "test-all-changelog").isEmpty)
     }

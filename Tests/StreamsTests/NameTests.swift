@@ -185,7 +185,7 @@ struct RandomTopology {
                 switch disturbance.kind {
                 case .peekInChain: streams[disturbance.stream] = stream.peek { _, _ in }
                 case .filterInChain: streams[disturbance.stream] = stream.filter { _, _ in true }
-                case .filterBeside: stream.filter { _, _ in false }.forEach { _, _ in }
+                case .filterBeside: _ = stream.filter { _, _ in false }.peek { _, _ in }
                 case .source:
                     _ = builder.stream("new-\(index)", keys: .utf8, values: .utf8).groupBy(keys: .utf8) { _, value in
                         value

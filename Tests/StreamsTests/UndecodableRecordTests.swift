@@ -44,7 +44,7 @@ struct UndecodableRecordTests {
     @Test("with logAndContinue the others are processed and the bad ones counted")
     func continuing() async throws {
         let world = try await world()
-        let progress = try await world.run(try topology()) { $0.onUndecodableRecord = .logAndContinue }
+        let progress = try await world.run(try topology()) { $0.onDecodingError = .logAndContinue }
         #expect(try await world.values(.int64) == ["~=1", "~=3"])
         #expect(progress.recordsSkipped == 2)
         #expect(progress.recordsProcessed == 2)
@@ -53,7 +53,7 @@ struct UndecodableRecordTests {
     @Test("with a dead-letter topic they go there as they are, with where they came from in their headers")
     func deadLetters() async throws {
         let world = try await world()
-        try await world.run(try topology()) { $0.onUndecodableRecord = .deadLetter(topic: "dead") }
+        try await world.run(try topology()) { $0.onDecodingError = .deadLetter(topic: "dead") }
         #expect(try await world.values(.int64) == ["~=1", "~=3"])
         let dead = try await world.records(of: "dead")
         #expect(dead.map(\.key) == [Array("k".utf8), [0xff]])
@@ -74,7 +74,7 @@ struct UndecodableRecordTests {
         let world = try await world()
         let mishap = Mishap(atCall: 2)
         try await world.run(try topology(mishap)) {
-            $0.onUndecodableRecord = .deadLetter(topic: "dead")
+            $0.onDecodingError = .deadLetter(topic: "dead")
             $0.onUncaughtError = .replaceThread
             $0.batchSize = 1
         }
@@ -87,7 +87,7 @@ struct UndecodableRecordTests {
     func missingDeadLetterTopic() async throws {
         let world = try await world()
         let error = await #expect(throws: StreamsError.self) {
-            try await world.run(try topology()) { $0.onUndecodableRecord = .deadLetter(topic: "nowhere") }
+            try await world.run(try topology()) { $0.onDecodingError = .deadLetter(topic: "nowhere") }
         }
         #expect(error?.description.contains("nowhere") == true)
     }

@@ -12,7 +12,7 @@ public enum StreamsError: Error, Sendable, CustomStringConvertible {
     case internalTopicMismatch(topic: String, expected: Int32, actual: Int32)
     /// A record could not be decoded, and the policy is to stop.
     case undecodableRecord(TopicPartition, offset: Int64, reason: String)
-    /// An operator threw at a record.
+    /// An operator failed at a record; `underlying` is an `OperatorError` that names it.
     case processing(TaskId, TopicPartition, offset: Int64, underlying: any Error)
     /// An operator threw, or an output was refused, while a store passed on the updates that it had held back.
     case flushing(TaskId, store: String, underlying: any Error)
@@ -34,7 +34,7 @@ public enum StreamsError: Error, Sendable, CustomStringConvertible {
                 + "id, or delete the internal topics and start over"
         case .undecodableRecord(let partition, let offset, let reason):
             "the record at offset \(offset) of \(partition) cannot be decoded: \(reason). Fix the serde, or set "
-                + "onUndecodableRecord to .logAndContinue or .deadLetter(topic:)"
+                + "onDecodingError to .logAndContinue or .deadLetter(topic:)"
         case .processing(let task, let partition, let offset, let underlying):
             "task \(task) failed at offset \(offset) of \(partition): \(underlying)"
         case .flushing(let task, let store, let underlying):

@@ -1,0 +1,152 @@
+import Logging
+import MillraceLogClient
+import MillracePrimitives
+
+/// What becomes of the records of one task at which something fails.
+///
+/// Used by the task's thread alone.
+public final class FailureHandling {
+    private let task: TaskId
+    private let record: UnsafeMutablePointer<CurrentRecord>
+    private let configuration: StreamsConfiguration
+    private let outputs: any OutputProvider
+    private let logger: Logger
+    private let pause: (Duration) -> Void
+    /// The partition of the record under way.
+    package var partition: TopicPartition?
+    /// Records that were left out, dead letters included.
+    package private(set) var skippedRecords = 0
+    /// What is to be written after the transaction that fails now.
+    package private(set) var farewells: [DeadLetter] = []
+    /// An error on its way out through the user's code, which is not that code's.
+    private var escaping: (any Error)?
+
+    package init(
+        task: TaskId,
+        record: UnsafeMutablePointer<CurrentRecord>,
+        configuration: StreamsConfiguration,
+        outputs: any OutputProvider,
+        logger: Logger,
+        pause: @escaping (Duration) -> Void
+    ) {
+        self.task = task
+        self.record = record
+        self.configuration = configuration
+        self.outputs = outputs
+        self.logger = logger
+        self.pause = pause
+    }
+
+    /// Passes on what an operator forwards from within the user's code: a failure further down is not taken for one of
+    /// that code, and cannot be swallowed by it (`throwIfEscaped`).
+    public func passingOn(_ forward: () throws -> Void) throws {
+        do {
+            try forward()
+        } catch {
+            escaping = escaping ?? error
+            throw error
+        }
+    }
+
+    /// Throws the failure of something that was forwarded, if the user's code has swallowed it.
+    @inlinable
+    public func throwIfEscaped() throws {
+        if hasEscaped { try rethrow() }
+    }
+
+    @usableFromInline var hasEscaped: Bool { escaping != nil }
+
+    @usableFromInline
+    func rethrow() throws {
+        if let escaping { throw escaping }
+    }
+
+    /// Whether to try again; otherwise the work is left out. Throws if the task is to stop.
+    @usableFromInline
+    func shouldRetry(
+        _ stage: FailedRecord.Stage,
+        _ operatorName: String,
+        after error: any Error,
+        attempt: Int
+    ) throws -> Bool {
+        if let escaping { throw escaping }
+        if case .production = stage, let error = error as? ClientError, !Self.isAboutTheRecord(error) { throw error }
+        let failure = FailedRecord(
+            stage: stage,
+            operatorName: operatorName,
+            error: error,
+            attempt: attempt,
+            task: task,
+            partition: partition,
+            offset: partition == nil ? -1 : record.pointee.offset,
+            timestampMs: partition == nil ? -1 : record.pointee.timestamp
+        )
+        switch policy(for: stage).respond(failure) {
+        case .retry(let duration):
+            pause(duration)
+            return true
+        case .skip:
+            log(failure, to: nil)
+        case .deadLetter(let topic):
+            let output = try outputs.output(to: topic)
+            try deadLetter(failure, topic).append(to: output)
+            log(failure, to: topic)
+        case .fail(let topic):
+            if let topic { farewells.append(try deadLetter(failure, topic)) }
+            throw stop(failure)
+        }
+        skippedRecords += 1
+        return false
+    }
+
+    /// Whether the log refused one record, not the application.
+    private static func isAboutTheRecord(_ error: ClientError) -> Bool {
+        [.recordTooLarge, .unknownTopicOrPartition, .invalidArgument].contains(error.code)
+    }
+
+    private func policy(for stage: FailedRecord.Stage) -> ErrorPolicy {
+        switch stage {
+        case .decoding: configuration.onDecodingError
+        case .processing: configuration.onProcessingError
+        case .production: configuration.onProductionError
+        }
+    }
+
+    private func stop(_ failure: FailedRecord) -> any Error {
+        guard let partition else {
+            return OperatorError(operatorName: failure.operatorName, underlying: failure.error)
+        }
+        switch failure.stage {
+        case .decoding(let part):
+            let reason = UndecodableRecord(part, failure.error).description
+            return StreamsError.undecodableRecord(partition, offset: failure.offset, reason: reason)
+        case .processing, .production:
+            return StreamsError.processing(
+                task,
+                partition,
+                offset: failure.offset,
+                underlying: OperatorError(operatorName: failure.operatorName, underlying: failure.error)
+            )
+        }
+    }
+
+    private func deadLetter(_ failure: FailedRecord, _ topic: String) throws -> DeadLetter {
+        try DeadLetter(
+            failure,
+            key: partition == nil ? nil : record.pointee.key,
+            value: partition == nil ? nil : record.pointee.value,
+            headers: record.pointee.headers,
+            topic: topic
+        )
+    }
+
+    private func log(_ failure: FailedRecord, to topic: String?) {
+        logger.warning(
+            topic == nil ? "left out what failed" : "sent a record that failed to the dead letters",
+            metadata: [
+                "operator": "\(failure.operatorName)", "partition": "\(failure.partition.map { "\($0)" } ?? "-")",
+                "offset": "\(failure.offset)", "reason": "\(DeadLetter.reason(failure))", "topic": "\(topic ?? "-")",
+            ]
+        )
+    }
+}
