@@ -79,6 +79,9 @@ package final class ByteTable {
     /// Whether no key has a value.
     @inlinable package var isEmpty: Bool { state.pointee.liveCount == 0 }
 
+    /// One more than the greatest entry ever used; what lies below may be free.
+    package var entryEnd: Int { state.pointee.entryEnd }
+
     /// The bytes of the keys and values in the table.
     @inlinable package var byteCount: Int { state.pointee.liveBytes }
 

@@ -91,6 +91,7 @@ public struct KStream<Key, Value> {
     ) -> SourceDriver {
         let record = context.record
         let noHeaders = UnsafeRawBufferPointer(start: nil, count: 0)
+        let dueMs = context.streamTimeSchedule.dueMs
         return SourceDriver { position, limits in
             var cursor = position.pointee
             var processed = 0
@@ -116,7 +117,9 @@ public struct KStream<Key, Value> {
                     let value = try decoding.value({ try values.read(view.value) })
                 else { continue }
                 processed &+= 1
+                if view.timestamp > record.pointee.partitionTimeMs { record.pointee.advanceTime(to: view.timestamp) }
                 try next.push(key, value, view.timestamp)
+                if record.pointee.streamTimeMs >= dueMs.pointee { return }
             }
         }
     }

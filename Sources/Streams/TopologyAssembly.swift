@@ -8,6 +8,8 @@ import MillraceTopology
 final class TopologyAssembly {
     @usableFromInline var graph = TopologyGraph()
     private var sources: [TopologyGraph.NodeId: SourceCode] = [:]
+    /// The stores that operators were connected to by reference, by name.
+    var declaredStores: [String: StoreDeclaration] = [:]
 
     init() {}
 

@@ -17,6 +17,8 @@ package final class PartitionQueue {
 
     /// The offset of the next record to process; what is committed.
     package private(set) var position: Int64?
+    /// The greatest timestamp of the records processed, in milliseconds; -1 before the first.
+    package private(set) var timeMs = PartitionMetadata.noTime
     /// The leader epoch of the records under way, remembered with a commit.
     private(set) var leaderEpoch: Int32?
     /// An upper bound of the records that wait here.
@@ -46,6 +48,11 @@ package final class PartitionQueue {
     /// Begins at an offset, where nothing was committed before.
     package func begin(at offset: Int64) {
         position = offset
+    }
+
+    /// Takes up the partition's time where it was at the last commit.
+    func restore(timeMs: Int64) {
+        self.timeMs = timeMs
     }
 
     /// Notes that the partition holds records up to an offset, so that the first of them are waited for.
@@ -103,7 +110,9 @@ package final class PartitionQueue {
             maximumCount: maximumCount
         )
         record.pointee.offset = -1
+        record.pointee.partitionTimeMs = timeMs
         defer {
+            timeMs = record.pointee.partitionTimeMs
             if record.pointee.offset >= 0 { position = record.pointee.offset + 1 }
         }
         try withExtendedLifetime(current) { try driver.drive(cursor, limits) }

@@ -14,7 +14,8 @@ public struct SourceDriver {
     }
 }
 
-/// How far one call of a source's record loop may go.
+/// How far one call of a source's record loop may go. It also ends with a record that moves the task's stream time to
+/// where a punctuation is due.
 public struct DriveLimits {
     /// Records before this offset are skipped.
     public var startOffset: Int64
@@ -33,10 +34,18 @@ public struct DriveLimits {
 
 /// The record that a task is working on.
 public struct CurrentRecord {
-    /// Its offset in the partition of `TaskContext.partition`.
+    /// Its offset in `TaskContext.partition`.
     public var offset: Int64 = -1
     /// Its timestamp, in milliseconds since 1970.
     public var timestamp: Int64 = -1
+    /// The task's stream time: the greatest timestamp of the records that it has processed, in milliseconds; -1 before the
+    /// first.
+    public var streamTimeMs: Int64 = PartitionMetadata.noTime
+    /// The greatest timestamp of the records processed of the partition at work.
+    public var partitionTimeMs: Int64 = PartitionMetadata.noTime
+    /// The wall clock, in milliseconds since 1970, as it was when the record's slice of work began: operators never ask a
+    /// clock.
+    public var wallClockMs: Int64 = 0
     /// How many records were processed since the counter was read.
     public var processed = 0
     /// Its encoded headers; valid while the record is processed.
@@ -52,4 +61,11 @@ public struct CurrentRecord {
     @usableFromInline package var hasCachedHeaders = false
 
     init() {}
+
+    /// Notes a timestamp greater than all before it in the partition.
+    @inlinable
+    package mutating func advanceTime(to timestamp: Int64) {
+        partitionTimeMs = timestamp
+        if timestamp > streamTimeMs { streamTimeMs = timestamp }
+    }
 }

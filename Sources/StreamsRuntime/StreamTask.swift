@@ -11,7 +11,10 @@ package final class StreamTask {
     package let id: TaskId
     package let context: TaskContext
     package let queues: [PartitionQueue]
-    private var committed: [TopicPartition: Int64] = [:]
+    private var committed: [TopicPartition: CommittedOffset] = [:]
+    private let commitParticipants: [any CommitParticipant]
+    private let tickParticipants: [any TickParticipant]
+    private let lifecycleParticipants: [any LifecycleParticipant]
     /// Records left out because something failed at them.
     package var skippedRecords: Int { context.failures.skippedRecords }
 
@@ -24,7 +27,7 @@ package final class StreamTask {
         outputs: any OutputProvider,
         logger: Logger,
         pause: @escaping (Duration) -> Void
-    ) throws(ClientError) {
+    ) throws {
         self.id = id
         var logger = logger
         logger[metadataKey: "task"] = "\(id)"
@@ -46,6 +49,13 @@ package final class StreamTask {
             drivers[node] = driver
             return PartitionQueue(partition: partition, driver: driver, record: context.record)
         }
+        // Parts enlist from the end of a topology to its beginning; what an upstream part passes on may still change a
+        // downstream one.
+        let parts = context.parts.reversed()
+        commitParticipants = parts.compactMap { $0 as? any CommitParticipant }
+        tickParticipants = parts.compactMap { $0 as? any TickParticipant }
+        lifecycleParticipants = parts.compactMap { $0 as? any LifecycleParticipant }
+        try context.registers.settle(in: queues.map(\.partition), of: id)
         for topic in configuration.deadLetterTopics { _ = try outputs.output(to: topic) }
         if let failure = context.compositionFailure { throw failure }
     }
@@ -53,11 +63,7 @@ package final class StreamTask {
     /// Processes up to about `maximumCount` records, the earliest of all queues first; returns how many.
     package func process(maximumCount: Int) throws -> Int {
         context.record.pointee.processed = 0
-        // What is passed on after this, at a commit, belongs to no record, and the memory of this one's headers goes.
-        defer {
-            context.record.pointee.headers = UnsafeRawBufferPointer(start: nil, count: 0)
-            context.failures.partition = nil
-        }
+        defer { leaveRecord() }
         guard var choice = try chooseQueue() else { return 0 }
         while true {
             let remaining = maximumCount - context.record.pointee.processed
@@ -81,10 +87,69 @@ package final class StreamTask {
                     underlying: error
                 )
             }
+            if isStreamTimeDue {
+                leaveRecord()
+                try punctuateStreamTime()
+            }
+            if context.isCommitRequested { break }
             guard let next = try chooseQueue() else { break }
             choice = next
         }
         return context.record.pointee.processed
+    }
+
+    /// What is passed on after this belongs to no record, and the memory of the last one's headers goes.
+    private func leaveRecord() {
+        context.record.pointee.headers = UnsafeRawBufferPointer(start: nil, count: 0)
+        context.failures.partition = nil
+    }
+
+    private var isStreamTimeDue: Bool {
+        context.record.pointee.streamTimeMs >= context.streamTimeSchedule.dueMs.pointee
+    }
+
+    private func punctuateStreamTime() throws {
+        _ = try context.streamTimeSchedule.run(at: context.record.pointee.streamTimeMs) { wrapped($1, in: $0) }
+    }
+
+    /// Begins, with stores and registers restored.
+    package func start(wallClockMs: Int64) throws {
+        context.record.pointee.wallClockMs = wallClockMs
+        for part in lifecycleParticipants {
+            try calling(part, or: { .timed(id, part: $0, underlying: $1) }) { try part.start() }
+        }
+    }
+
+    /// Ends after the last commit.
+    package func stop() {
+        for part in lifecycleParticipants { part.stop() }
+    }
+
+    /// When something is to be done although no record comes, in milliseconds since 1970; `Int64.max` if nothing is.
+    package var nextTickMs: Int64 {
+        tickParticipants.reduce(context.wallClockSchedule.dueMs.pointee) { min($0, $1.nextTickMs) }
+    }
+
+    /// Tells the task the time: from now on this is the wall clock of the records. Costs next to nothing.
+    package func setWallClock(_ nowMs: Int64) {
+        context.record.pointee.wallClockMs = nowMs
+    }
+
+    /// Does what the wall clock says is due; returns whether anything was.
+    package func tick() throws -> Bool {
+        let nowMs = context.record.pointee.wallClockMs
+        guard nextTickMs <= nowMs else { return false }
+        var hasRun = try context.wallClockSchedule.run(at: nowMs) { wrapped($1, in: $0) }
+        for part in tickParticipants where part.nextTickMs <= nowMs {
+            try calling(part, or: { .timed(id, part: $0, underlying: $1) }) { try part.tick(wallClockMs: nowMs) }
+            hasRun = true
+        }
+        return hasRun
+    }
+
+    private func wrapped(_ error: any Error, in part: String) -> any Error {
+        if let error = error as? ClientError, error.isCuredByRestart { return error }
+        return StreamsError.timed(id, part: part, underlying: error)
     }
 
     private func position(_ choice: QueueChoice) -> Int64 { choice.queue.position ?? -1 }
@@ -119,48 +184,79 @@ package final class StreamTask {
         return best.map { QueueChoice(queue: $0.queue, maximumTimestamp: second) }
     }
 
-    /// Passes on what stores held back, from the first operator to the last.
-    package func flushStores() throws {
-        // Stores are made from the end of a topology to its beginning; what an upstream store passes on may still
-        // change a downstream one.
-        for store in context.storeOrder.reversed() {
-            do {
-                try store.flush()
-            } catch let error as ClientError where error.isCuredByRestart {
-                throw error
-            } catch {
-                throw StreamsError.flushing(id, store: store.name, underlying: error)
-            }
+    /// Passes on what parts held back, from the first operator to the last.
+    package func prepareCommit() throws {
+        context.isCommitRequested = false
+        for part in commitParticipants {
+            try calling(part, or: { .flushing(id, part: $0, underlying: $1) }) { try part.prepareCommit() }
         }
     }
 
-    /// The positions that changed since the last commit.
+    /// Calls a part of the task; what it throws is wrapped, unless beginning again from the last commit cures it.
+    private func calling(
+        _ part: any TaskPart,
+        or error: (String, any Error) -> StreamsError,
+        _ call: () throws -> Void
+    ) throws {
+        do {
+            try call()
+        } catch let error as ClientError where error.isCuredByRestart {
+            throw error
+        } catch let failure {
+            throw error(part.name, failure)
+        }
+    }
+
+    /// The positions that changed since the last commit, with the time and the registers of the operators; these alone
+    /// may have changed as well.
     package var uncommittedPositions: [TopicPartition: CommittedOffset] {
         var changed: [TopicPartition: CommittedOffset] = [:]
         for queue in queues {
-            guard let position = queue.position, committed[queue.partition] != position else { continue }
-            changed[queue.partition] = CommittedOffset(offset: position, leaderEpoch: queue.leaderEpoch)
+            guard let position = queue.position else { continue }
+            let offset = committable(position, of: queue)
+            if !isCommitted(offset, of: queue.partition) { changed[queue.partition] = offset }
         }
         return changed
+    }
+
+    /// An offset of one of the task's partitions as it is to be committed.
+    func committable(_ offset: Int64, of queue: PartitionQueue) -> CommittedOffset {
+        let metadata = PartitionMetadata(
+            timeMs: queue.timeMs,
+            registers: context.registers.values(keptWith: queue.partition)
+        )
+        return CommittedOffset(offset: offset, leaderEpoch: queue.leaderEpoch, metadata: metadata.text)
+    }
+
+    private func isCommitted(_ offset: CommittedOffset?, of partition: TopicPartition) -> Bool {
+        committed[partition]?.offset == offset?.offset && committed[partition]?.metadata == offset?.metadata
     }
 
     /// Remembers that positions are committed.
     package func didCommit(_ offsets: [TopicPartition: CommittedOffset]) {
         for queue in queues {
-            if let offset = offsets[queue.partition] { committed[queue.partition] = offset.offset }
+            if let offset = offsets[queue.partition] { committed[queue.partition] = offset }
         }
     }
 
-    /// Goes on where the group has committed; where it has not, `PartitionQueue.begin` says where.
+    /// Goes on where the group has committed; where it has not, `PartitionQueue.begin` says where. Time and registers are
+    /// as they were at the commit.
     package func begin(at offsets: [TopicPartition: CommittedOffset]) {
         didCommit(offsets)
+        var registers: [TopicPartition: [String: Int64]] = [:]
         for queue in queues {
-            if let offset = offsets[queue.partition] { queue.begin(at: offset.offset) }
+            guard let offset = offsets[queue.partition] else { continue }
+            queue.begin(at: offset.offset)
+            guard let metadata = PartitionMetadata(text: offset.metadata) else { continue }
+            queue.restore(timeMs: metadata.timeMs)
+            registers[queue.partition] = metadata.registers
         }
+        context.registers.restore(registers)
+        context.record.pointee.streamTimeMs = queues.map(\.timeMs).max() ?? PartitionMetadata.noTime
     }
 
     /// Whether these are the positions that this task committed last: nobody else had its partitions since.
     func isAt(_ offsets: [TopicPartition: CommittedOffset]) -> Bool {
-        queues.allSatisfy { offsets[$0.partition]?.offset == committed[$0.partition] }
+        queues.allSatisfy { isCommitted(offsets[$0.partition], of: $0.partition) }
     }
 }

@@ -117,11 +117,14 @@ final class StreamThread: RebalanceListener {
         var processed = 0
         var skipped = 0
         let start = environment.backend.time.monotonicNanoseconds
+        let wallClockMs = environment.backend.time.milliseconds
         for task in taskOrder {
             let skippedBefore = task.skippedRecords
             if configuration.guarantee == .exactlyOnce { try collector.begin() }
+            task.setWallClock(wallClockMs)
             processed += try task.process(maximumCount: slice)
             skipped += task.skippedRecords - skippedBefore
+            if try task.tick() { isDirty = true }
         }
         let now = environment.backend.time.monotonicNanoseconds
         if processed > 0 {
@@ -131,7 +134,10 @@ final class StreamThread: RebalanceListener {
         if skipped > 0 { progress.recordsSkipped.add(skipped, ordering: .relaxed) }
         isStalled = processed + skipped == 0
         if !isStalled { isDirty = true }
-        if now - lastCommit >= configuration.commitInterval.wholeNanoseconds { try commit(lettingGo: false) }
+        let isCommitDue =
+            now - lastCommit >= configuration.commitInterval.wholeNanoseconds
+            || taskOrder.contains { $0.context.isCommitRequested }
+        if isCommitDue { try commit(lettingGo: false) }
         if environment.endsWhenCaughtUp, !hasFetched, isStalled, queues.values.allSatisfy({ $0.bufferedRecords == 0 }) {
             try commit(lettingGo: true)
             progress.isIdle.store(true, ordering: .sequentiallyConsistent)
@@ -165,10 +171,13 @@ final class StreamThread: RebalanceListener {
         progress.isIdle.store(false, ordering: .sequentiallyConsistent)
         if configuration.guarantee == .atMostOnce {
             // Positions are committed before their records are processed: a crash loses them and repeats none.
-            let offsets = Dictionary(
-                fetched.map { ($0.partition, CommittedOffset(offset: $0.nextOffset)) },
-                uniquingKeysWith: { $0.offset > $1.offset ? $0 : $1 }
-            )
+            var offsets: [TopicPartition: CommittedOffset] = [:]
+            for task in taskOrder {
+                for queue in task.queues {
+                    let next = fetched.filter { $0.partition == queue.partition }.map(\.nextOffset).max()
+                    if let next { offsets[queue.partition] = task.committable(next, of: queue) }
+                }
+            }
             try consumer.commit(offsets)
             for task in taskOrder { task.didCommit(offsets) }
         }
@@ -177,10 +186,15 @@ final class StreamThread: RebalanceListener {
     }
 
     private var idleTimeout: Duration {
-        guard isDirty else { return configuration.pollInterval }
+        var timeout = configuration.pollInterval
+        let dueMs = taskOrder.reduce(Int64.max) { min($0, $1.nextTickMs) }
+        if dueMs < Int64.max {
+            timeout = min(timeout, .milliseconds(max(0, dueMs - environment.backend.time.milliseconds)))
+        }
+        guard isDirty else { return timeout }
         let elapsed = environment.backend.time.monotonicNanoseconds - lastCommit
         let untilCommit = Duration.nanoseconds(max(0, configuration.commitInterval.wholeNanoseconds - elapsed))
-        return min(configuration.pollInterval, untilCommit)
+        return min(timeout, untilCommit)
     }
 
     /// Stops fetching for queues that are full, and starts again when they have drained.
@@ -209,7 +223,7 @@ final class StreamThread: RebalanceListener {
             for task in taskOrder { offsets.merge(task.uncommittedPositions) { current, _ in current } }
         }
         guard isDirty || !offsets.isEmpty, let membership = consumer.membership else { return }
-        for task in taskOrder { try task.flushStores() }
+        for task in taskOrder { try task.prepareCommit() }
         try collector.commit(offsets, as: membership)
         switch configuration.guarantee {
         case .exactlyOnce: break
@@ -268,7 +282,9 @@ final class StreamThread: RebalanceListener {
         let committed = try consumer.committed(assignment)
         let ends = try consumer.endOffsets(of: assignment)
         tasks = tasks.filter { id, task in
-            wanted[id].map(Set.init) == Set(task.queues.map(\.partition)) && task.isAt(committed)
+            let isKept = wanted[id].map(Set.init) == Set(task.queues.map(\.partition)) && task.isAt(committed)
+            if !isKept { task.stop() }
+            return isKept
         }
         let restorer = StoreRestorer(
             backend: environment.backend,
@@ -276,7 +292,8 @@ final class StreamThread: RebalanceListener {
             logger: logger
         )
         for (id, partitions) in wanted.sorted(by: { $0.key < $1.key }) {
-            let task = try tasks[id] ?? makeTask(id, partitions, committed, restorer)
+            let kept = tasks[id]
+            let task = try kept ?? makeTask(id, partitions, committed, restorer)
             if environment.shouldStop() { return }
             for queue in task.queues {
                 if let position = queue.position {
@@ -288,6 +305,7 @@ final class StreamThread: RebalanceListener {
                 }
                 queue.expect(until: ends[queue.partition] ?? -1)
             }
+            if kept == nil { try task.start(wallClockMs: environment.backend.time.milliseconds) }
             tasks[id] = task
         }
         taskOrder = tasks.sorted { $0.key < $1.key }.map(\.value)
@@ -326,6 +344,7 @@ final class StreamThread: RebalanceListener {
         progress.wakeup.withLock { $0 = nil }
         isAssigned = false
         let farewells = taskOrder.flatMap(\.context.failures.farewells)
+        for task in taskOrder { task.stop() }
         tasks = [:]
         taskOrder = []
         queues = [:]

@@ -45,12 +45,22 @@ public final class TaskContext {
     /// Why the task's code could not be composed, such as an output topic that does not exist; the first such reason.
     private(set) var compositionFailure: ClientError?
 
+    /// The partition that the record under way came from; nil when there is none, as in a punctuation.
+    package var partition: TopicPartition? { failures.partition }
+    /// What is to run at a stream time.
+    @usableFromInline package let streamTimeSchedule = PunctuationSchedule()
+    /// What is to run at a wall-clock time.
+    package let wallClockSchedule = PunctuationSchedule()
+
     private let outputs: any OutputProvider
+    /// Whether an operator asked for a commit since the last one.
+    package internal(set) var isCommitRequested = false
     private var composed: [ObjectIdentifier: AnyObject] = [:]
     private var tablesAhead: [ByteTable] = []
     package private(set) var stores: [String: any TaskStore] = [:]
-    /// In the order in which they were made: downstream first, because a composition begins at its end.
-    private(set) var storeOrder: [any TaskStore] = []
+    /// In the order in which they enlisted: downstream first, because a composition begins at its end.
+    private(set) var parts: [any TaskPart] = []
+    let registers = TaskRegisters()
 
     /// - Parameter pause: waits before something that failed is tried again, unless the thread is to stop.
     init(
@@ -106,13 +116,34 @@ public final class TaskContext {
     }
 
     /// The task's instance of a store, made when it is first asked for. All who ask for one name ask for one type.
-    public func store<Store: TaskStore>(named name: String, make: () throws -> Store) rethrows -> Store {
+    @usableFromInline
+    package func store<Store: TaskStore>(named name: String, make: () throws -> Store) rethrows -> Store {
         if let existing = stores[name] as? Store { return existing }
         precondition(stores[name] == nil, "the store \(name) is used as two types")
         let made = try make()
         stores[name] = made
-        storeOrder.append(made)
+        enlist(made)
         return made
+    }
+
+    /// A number of this name that survives restarts. All who ask for one name share it: begin it with the operator's.
+    ///
+    /// - Parameter initial: what it is until the first commit.
+    @usableFromInline
+    package func register(named name: String, initial: Int64) -> TaskRegister {
+        registers.register(named: name, initial: initial)
+    }
+
+    /// Lets a part take part in commits, ticks, the course of time, beginning and end, as its protocols say. To be called
+    /// when what comes after it in the topology is composed; a store is enlisted by `store(named:make:)`.
+    @usableFromInline
+    package func enlist(_ part: any TaskPart) {
+        parts.append(part)
+    }
+
+    /// Asks for a commit as soon as the record under way is processed.
+    package func requestCommit() {
+        isCommitRequested = true
     }
 
     /// Says that a store is asked for the keys of the source that is being composed, just as they are written there.
@@ -137,20 +168,6 @@ public final class TaskContext {
         composed[ObjectIdentifier(key)] = made
         return made
     }
-}
-
-/// A state store as its task sees it: restored from a changelog before the first record, flushed before each commit.
-public protocol TaskStore: AnyObject {
-    /// The store's name.
-    var name: String { get }
-    /// Whether there is a changelog to restore from.
-    var isLogged: Bool { get }
-    /// Takes in one record of the changelog; a null value removes the key.
-    func restore(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?, timestamp: Int64)
-    /// Passes on what was held back: changes to the changelog, and results downstream.
-    func flush() throws
-    /// The bytes in memory.
-    var memoryBytes: Int { get }
 }
 
 /// Gives out the outputs of a thread.

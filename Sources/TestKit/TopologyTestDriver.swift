@@ -123,6 +123,7 @@ public final class TopologyTestDriver {
     public func advanceWallClock(by duration: Duration) throws {
         let (seconds, attoseconds) = duration.components
         wallClockMs += seconds * 1_000 + attoseconds / 1_000_000_000_000_000
+        try tick()
         if commitMode == .afterEveryRecord { try commitOnce() }
         try processAll()
     }
@@ -248,6 +249,7 @@ public final class TopologyTestDriver {
             task.begin(at: producer.committedOffsets.filter { partitions.contains($0.key) })
             for queue in task.queues where queue.position == nil { queue.begin(at: 0) }
             restore(task)
+            try task.start(wallClockMs: wallClockMs)
             return task
         }
         for task in tasks {
@@ -317,13 +319,24 @@ public final class TopologyTestDriver {
         while let task = try nextTask() {
             try collector.begin()
             do {
+                task.setWallClock(wallClockMs)
                 _ = try task.process(maximumCount: 1)
+                try tick()
             } catch {
                 try stop(task)
                 throw error
             }
             if commitMode == .afterEveryRecord { try commitOnce() }
             try fetch()
+        }
+    }
+
+    /// Does what the wall clock says is due.
+    private func tick() throws {
+        for task in tasks {
+            try collector.begin()
+            task.setWallClock(wallClockMs)
+            _ = try task.tick()
         }
     }
 
@@ -352,7 +365,7 @@ public final class TopologyTestDriver {
             for queue in task.queues { _ = queue.prepare() }
             offsets.merge(task.uncommittedPositions) { current, _ in current }
         }
-        for task in tasks { try task.flushStores() }
+        for task in tasks { try task.prepareCommit() }
         try collector.commit(offsets, as: GroupMembership(groupId: applicationId))
         for task in tasks { task.didCommit(offsets) }
         try fetch()

@@ -12,6 +12,8 @@ public enum TopologyMistake: Error, Sendable, Hashable, CustomStringConvertible 
     case invalidTopicName(operator: String, topic: String, problem: String)
     /// A store's name is not one that a topic can be named after.
     case invalidStoreName(operator: String, store: String, problem: String)
+    /// A store's options make no sense.
+    case invalidStore(operator: String, store: String, problem: String)
     /// Two operators declare a store of the same name.
     case duplicateStore(operator: String, store: String)
     /// Two stores without a name of their own would get the same.
@@ -48,6 +50,8 @@ public enum TopologyMistake: Error, Sendable, Hashable, CustomStringConvertible 
             "\(name): \"\(topic)\" cannot be a topic's name: \(problem)"
         case .invalidStoreName(let name, let store, let problem):
             "\(name): \"\(store)\" cannot be a store's name: \(problem)"
+        case .invalidStore(let name, let store, let problem):
+            "\(name): the store \"\(store)\" cannot be made: \(problem)"
         case .duplicateStore(let name, let store):
             "\(name): the store \"\(store)\" is declared by another operator already; name one of them differently"
         case .ambiguousStoreName(let name, let store):

@@ -117,7 +117,7 @@ struct GuaranteeTests {
                     .toStream().mapValues { _ -> Int64 in throw Mishap.Failure() }.to("out", values: .int64)
             }
         }
-        guard case .flushing(TaskId(subtopology: 0, partition: 0), store: "counts", let underlying) = error else {
+        guard case .flushing(TaskId(subtopology: 0, partition: 0), part: "counts", let underlying) = error else {
             Issue.record("\(String(describing: error))")
             return
         }

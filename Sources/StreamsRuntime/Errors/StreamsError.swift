@@ -14,8 +14,13 @@ public enum StreamsError: Error, Sendable, CustomStringConvertible {
     case undecodableRecord(TopicPartition, offset: Int64, reason: String)
     /// An operator failed at a record; `underlying` is an `OperatorError` that names it.
     case processing(TaskId, TopicPartition, offset: Int64, underlying: any Error)
-    /// An operator threw, or an output was refused, while a store passed on the updates that it had held back.
-    case flushing(TaskId, store: String, underlying: any Error)
+    /// An operator threw, or an output was refused, while a store or another part of a task passed on what it had held
+    /// back until the commit.
+    case flushing(TaskId, part: String, underlying: any Error)
+    /// An operator threw when it was called because of the time, or at its beginning.
+    case timed(TaskId, part: String, underlying: any Error)
+    /// The operators of a task keep more numbers than can be committed with the offsets of its inputs.
+    case tooManyRegisters(TaskId, bytes: Int, bytesMaximum: Int)
     /// The log refused something.
     case log(ClientError)
     /// The application was already started once; make another one.
@@ -37,8 +42,14 @@ public enum StreamsError: Error, Sendable, CustomStringConvertible {
                 + "onDecodingError to .logAndContinue or .deadLetter(topic:)"
         case .processing(let task, let partition, let offset, let underlying):
             "task \(task) failed at offset \(offset) of \(partition): \(underlying)"
-        case .flushing(let task, let store, let underlying):
-            "task \(task) failed while the store \(store) passed on its updates: \(underlying)"
+        case .flushing(let task, let part, let underlying):
+            "task \(task) failed while \(part) passed on what it had held back: \(underlying)"
+        case .timed(let task, let part, let underlying):
+            "task \(task) failed in \(part), which was called because of the time or to begin: \(underlying)"
+        case .tooManyRegisters(let task, let bytes, let bytesMaximum):
+            "the operators of task \(task) with a stream time of their own take \(bytes) bytes of the committed offsets' "
+                + "metadata, and \(bytesMaximum) fit: give them shorter names, or divide the topology into several "
+                + "sub-topologies with repartition()"
         case .log(let error):
             error.description
         case .alreadyStarted:

@@ -1,0 +1,66 @@
+import MillraceStreamsRuntime
+import MillraceTopology
+
+/// A state store of a topology, described once: what makes it part of the topology, and what gets it in a processor, with
+/// its type. What Kafka Streams calls a `StoreBuilder`.
+///
+///     let seen = Stores.keyValue("seen", keys: .utf8, values: .int64)
+///
+/// The operators that name the same reference share the store. Two references are two stores, which must have different
+/// names; `build()` reports those that have not.
+public struct StoreReference<Store>: Sendable {
+    /// The store's name, which its changelog topic is named after.
+    public let name: String
+
+    @usableFromInline let declaration: StoreDeclaration
+    private let make: @Sendable (StoreDefinition, TaskContext) -> Store
+
+    /// - Parameter make: makes the typed store around the task's instance, which it asks the context for by name.
+    init(
+        _ definition: StoreDefinition,
+        problem: String? = nil,
+        make: @escaping @Sendable (StoreDefinition, TaskContext) -> Store
+    ) {
+        name = definition.name
+        declaration = StoreDeclaration(definition, problem: problem)
+        self.make = make
+    }
+
+    /// The store in a task. Of use only in the tasks of operators that are connected to it, while they are composed.
+    @usableFromInline
+    func instance(in context: TaskContext) -> Store { make(declaration.definition, context) }
+}
+
+/// What a topology is told of a store; the object is its identity.
+@usableFromInline
+final class StoreDeclaration: Sendable {
+    let definition: StoreDefinition
+    /// What is wrong with the options that the user gave; nil if nothing is.
+    let problem: String?
+
+    init(_ definition: StoreDefinition, problem: String?) {
+        self.definition = definition
+        self.problem = problem
+    }
+}
+
+extension TopologyAssembly {
+    /// Lets an operator use a store, which becomes part of the topology with the first operator that does.
+    @usableFromInline
+    func connect<Store>(_ store: StoreReference<Store>, to node: TopologyGraph.NodeId) {
+        connect(store.declaration, to: node)
+    }
+
+    private func connect(_ store: StoreDeclaration, to node: TopologyGraph.NodeId) {
+        let name = store.definition.name
+        if declaredStores[name] === store {
+            graph.connect(node, to: name)
+            return
+        }
+        if declaredStores[name] == nil { declaredStores[name] = store }
+        if let problem = store.problem {
+            graph.report(.invalidStore(operator: self.name(of: node), store: name, problem: problem))
+        }
+        graph.add(store.definition, usedBy: node)
+    }
+}

@@ -1,0 +1,19 @@
+/// A state store as its task sees it: restored from a changelog before the first record, flushed before each commit.
+@usableFromInline
+package protocol TaskStore: CommitParticipant {
+    /// The store's name.
+    var name: String { get }
+    /// Whether there is a changelog to restore from.
+    var isLogged: Bool { get }
+    /// Takes in one record of the changelog; a null value removes the key.
+    func restore(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?, timestamp: Int64)
+    /// Passes on what was held back: changes to the changelog, and results downstream.
+    func flush() throws
+    /// The bytes in memory.
+    var memoryBytes: Int { get }
+}
+
+extension TaskStore {
+    @usableFromInline
+    package func prepareCommit() throws { try flush() }
+}

@@ -1,0 +1,158 @@
+import MillracePrimitives
+import Testing
+
+@testable import MillraceStreamsRuntime
+
+@Suite("Numbers committed with the input offsets")
+struct TaskRegisterTests {
+    private static let task = TaskId(subtopology: 0, partition: 0)
+
+    @Test("partition time and registers come back from the text that is committed")
+    func roundTrip() {
+        let metadata = PartitionMetadata(timeMs: 1_234, registers: ["b": -1, "a": Int64.max, "é": 0])
+        #expect(PartitionMetadata(text: metadata.text) == metadata)
+        #expect(PartitionMetadata(text: PartitionMetadata().text) == PartitionMetadata())
+    }
+
+    @Test("the text is that of Kafka Streams: version 2, time, number of names, each with its length and its value")
+    func layout() {
+        let text = PartitionMetadata(timeMs: 5, registers: ["ab": 7]).text
+        #expect(
+            Base64.decode(text) == [2, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 1, 0, 0, 0, 2, 97, 98, 0, 0, 0, 0, 0, 0, 0, 7]
+        )
+        #expect(Base64.decode(PartitionMetadata(timeMs: 5).text) == [2, 0, 0, 0, 0, 0, 0, 0, 5])
+    }
+
+    @Test("the text of version 1 has a time alone, and what no task wrote is as good as nothing")
+    func foreignTexts() {
+        #expect(PartitionMetadata(text: "AQAAAAAAAAAF") == PartitionMetadata(timeMs: 5))
+        for text in ["", "hello", "AwAAAAAAAAAF", "AgAA", "AgAAAAAAAAAFAAAACQ=="] {
+            #expect(PartitionMetadata(text: text) == nil, "\(text)")
+        }
+    }
+
+    @Test("all who ask for a register of one name share it")
+    func shares() {
+        let registers = TaskRegisters()
+        registers.register(named: "time", initial: -1).value = 5
+        #expect(registers.register(named: "time", initial: -1).value == 5)
+        registers.register(named: "time", initial: -1).raise(to: 3)
+        #expect(registers.register(named: "time", initial: -1).value == 5)
+    }
+
+    @Test("more registers than fit beside one offset are spread over the task's partitions, and come back from there")
+    func spreads() throws {
+        let partitions = [TopicPartition("a", 0), TopicPartition("b", 0)]
+        let registers = TaskRegisters()
+        for number in 0..<100 { _ = registers.register(named: Self.name(number), initial: Int64(number)) }
+        try registers.settle(in: partitions, of: Self.task)
+        var committed: [TopicPartition: [String: Int64]] = [:]
+        for partition in partitions {
+            let metadata = PartitionMetadata(timeMs: 1, registers: registers.values(keptWith: partition))
+            #expect(metadata.text.utf8.count <= PartitionMetadata.maximumTextBytes)
+            committed[partition] = PartitionMetadata(text: metadata.text)?.registers
+        }
+        #expect(committed.values.map(\.count).reduce(0, +) == 100)
+
+        let next = TaskRegisters()
+        for number in 0..<100 { _ = next.register(named: Self.name(number), initial: -1) }
+        try next.settle(in: partitions, of: Self.task)
+        next.restore(committed)
+        for number in 0..<100 {
+            #expect(next.register(named: Self.name(number), initial: -1).value == Int64(number))
+        }
+    }
+
+    @Test("more registers than fit at all are an error that says how many bytes there are")
+    func overflows() {
+        let registers = TaskRegisters()
+        for number in 0..<100 { _ = registers.register(named: Self.name(number), initial: 0) }
+        let error = #expect(throws: StreamsError.self) {
+            try registers.settle(in: [TopicPartition("a", 0)], of: Self.task)
+        }
+        #expect("\(error.map(String.init(describing:)) ?? "")".contains("5200 bytes"))
+    }
+
+    @Test("a register that another partition kept before is found there")
+    func moves() throws {
+        let partitions = [TopicPartition("a", 0), TopicPartition("b", 0)]
+        let registers = TaskRegisters()
+        let register = registers.register(named: "time", initial: -1)
+        try registers.settle(in: partitions, of: Self.task)
+        registers.restore([partitions[1]: ["time": 9]])
+        #expect(register.value == 9)
+        registers.restore([partitions[0]: ["time": 4], partitions[1]: ["time": 9]])
+        #expect(register.value == 4)
+    }
+
+    private static func name(_ number: Int) -> String {
+        "an-operator-with-a-name-of-some-length-\(number + 10)".padding(to: 40)
+    }
+}
+
+extension String {
+    fileprivate func padding(to count: Int) -> String {
+        String((self + String(repeating: ".", count: count)).prefix(count - 3)) + suffix(3)
+    }
+}
+
+@Suite("Punctuations")
+struct PunctuationScheduleTests {
+    private final class Calls {
+        var list: [String] = []
+    }
+
+    @Test("what is due runs in the order of the due times, then of their making, once however long ago it was due")
+    func order() throws {
+        let schedule = PunctuationSchedule()
+        let calls = Calls()
+        for (name, interval) in [("late", 10), ("a", 4), ("b", 4)] as [(String, Int64)] {
+            _ = schedule.add(name, firstMs: interval, intervalMs: interval) { calls.list.append("\(name)@\($0)") }
+        }
+        #expect(try !schedule.run(at: 3) { $1 })
+        #expect(try schedule.run(at: 13) { $1 })
+        #expect(calls.list == ["a@13", "b@13", "late@13"])
+        #expect(schedule.dueMs.pointee == 16)
+        _ = try schedule.run(at: 16) { $1 }
+        #expect(calls.list.suffix(2) == ["a@16", "b@16"])
+    }
+
+    @Test("what was cancelled does not run, also when it is cancelled by another one that is due")
+    func cancels() throws {
+        let schedule = PunctuationSchedule()
+        let calls = Calls()
+        let second = schedule.add("second", firstMs: 2, intervalMs: 5) { _ in calls.list.append("second") }
+        _ = schedule.add("first", firstMs: 1, intervalMs: 5) { _ in
+            calls.list.append("first")
+            second.cancel()
+        }
+        _ = try schedule.run(at: 10) { $1 }
+        #expect(calls.list == ["first"])
+        #expect(schedule.dueMs.pointee == 11)
+    }
+
+    @Test("at the end of time a punctuation runs and is not due again")
+    func endOfTime() throws {
+        let schedule = PunctuationSchedule()
+        let calls = Calls()
+        _ = schedule.add("last", firstMs: 0, intervalMs: Int64.max) { _ in calls.list.append("last") }
+        _ = try schedule.run(at: Int64.max) { $1 }
+        #expect(calls.list == ["last"])
+        #expect(schedule.dueMs.pointee == Int64.max)
+        #expect(try !schedule.run(at: Int64.max) { $1 })
+    }
+
+    @Test("an error names the punctuation, which is due again at its next turn")
+    func fails() throws {
+        struct Refused: Error {}
+        let schedule = PunctuationSchedule()
+        _ = schedule.add("flaky", firstMs: 0, intervalMs: 5) { _ in throw Refused() }
+        let error = #expect(throws: StreamsError.self) {
+            try schedule.run(at: 1) {
+                .timed(TaskId(subtopology: 0, partition: 0), part: $0, underlying: $1) as StreamsError
+            }
+        }
+        #expect("\(error.map(String.init(describing:)) ?? "")".contains("flaky"))
+        #expect(schedule.dueMs.pointee == 5)
+    }
+}
