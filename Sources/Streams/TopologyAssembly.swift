@@ -44,6 +44,9 @@ final class TopologyAssembly {
             isCached: options.isCached,
             changelogConfiguration: options.changelogConfiguration
         )
+        if let name = options.name, graph.nodes[node].stores.isEmpty {
+            graph.deriveNames(after: node, ofStore: name)
+        }
         graph.add(definition, usedBy: node)
         return definition
     }

@@ -65,6 +65,11 @@ extension TopologyGraph {
         nodes[node].nameBase = "\(nameBase(before: node))-\(name)"
     }
 
+    /// Puts the name that the user gave to an operator's store into the names after it.
+    public mutating func deriveNames(after node: NodeId, ofStore name: String) {
+        nodes[node].nameBase = name
+    }
+
     private func nameBase(before node: NodeId) -> String {
         nodes[node].parents.first.map { nodes[$0].nameBase } ?? nodes[node].nameBase
     }

@@ -106,7 +106,6 @@ public struct TopologyGraph: Sendable, Hashable {
             return
         }
         stores[store.name] = store
-        if nodes[node].stores.isEmpty, !derivedNames.contains(store.name) { nodes[node].nameBase = store.name }
         nodes[node].stores.append(store.name)
     }
 
