@@ -27,7 +27,7 @@ extension TopologyGraph {
         let base: String
         switch nodes[node].kind {
         case .processor(let operation) where !nodes[node].isNamed: base = "\(nameBase(before: node))-\(operation)"
-        case .processor, .source, .sink: base = nodes[node].isNamed ? nodes[node].name : nodes[node].nameBase
+        case .processor, .source, .sink, .dynamicSink: base = nodes[node].isNamed ? nodes[node].name : nodes[node].nameBase
         }
         let suffix = role.map { "-\($0)" } ?? ""
         var chosen = base
@@ -85,6 +85,7 @@ extension TopologyGraph {
             }
         case .processor(let operation): name ?? parents.first.map { nodes[$0].nameBase } ?? operation
         case .sink(let topic): name ?? topic.name
+        case .dynamicSink: name ?? parents.first.map { nodes[$0].nameBase } ?? "to"
         }
     }
 }
