@@ -42,7 +42,8 @@ final class TopologyAssembly {
             format: format,
             isLogged: options.isLogged,
             isCached: options.isCached,
-            changelogConfiguration: options.changelogConfiguration
+            changelogConfiguration: options.changelogConfiguration,
+            formerName: options.renamedFrom
         )
         if let name = options.name, graph.nodes[node].stores.isEmpty {
             graph.deriveNames(after: node, ofStore: name)

@@ -27,7 +27,8 @@ extension TopologyGraph {
         let base: String
         switch nodes[node].kind {
         case .processor(let operation) where !nodes[node].isNamed: base = "\(nameBase(before: node))-\(operation)"
-        case .processor, .source, .sink, .dynamicSink: base = nodes[node].isNamed ? nodes[node].name : nodes[node].nameBase
+        case .processor, .source, .sink, .dynamicSink:
+            base = nodes[node].isNamed ? nodes[node].name : nodes[node].nameBase
         }
         let suffix = role.map { "-\($0)" } ?? ""
         var chosen = base

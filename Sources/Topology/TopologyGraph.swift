@@ -218,6 +218,8 @@ public struct StoreDefinition: Sendable, Hashable {
     public var isCached: Bool
     /// Further settings of the changelog topic, by Kafka's names.
     public var changelogConfiguration: [String: String]
+    /// What the store was called before, so that it takes over those entries.
+    public var formerName: String?
 
     /// Declares a store.
     public init(
@@ -225,17 +227,22 @@ public struct StoreDefinition: Sendable, Hashable {
         format: StoreFormat,
         isLogged: Bool = true,
         isCached: Bool = true,
-        changelogConfiguration: [String: String] = [:]
+        changelogConfiguration: [String: String] = [:],
+        formerName: String? = nil
     ) {
         self.name = name
         self.format = format
         self.isLogged = isLogged
         self.isCached = isCached
         self.changelogConfiguration = changelogConfiguration
+        self.formerName = formerName
     }
 
     /// The changelog topic's name without the application's prefix.
-    public var changelogTopic: String { "\(name)-changelog" }
+    public var changelogTopic: String { Self.changelogTopic(of: name) }
+
+    /// The name of a store's changelog topic without the application's prefix.
+    public static func changelogTopic(of store: String) -> String { "\(store)-changelog" }
 }
 
 /// Operators whose sources must have equally many partitions.
