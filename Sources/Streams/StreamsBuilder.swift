@@ -54,14 +54,14 @@ public final class StreamsBuilder {
     ///   - topic: the topic; usually a compacted one.
     ///   - keys: how keys are read and stored.
     ///   - values: how values are read and stored.
-    ///   - store: the store that holds the table.
+    ///   - store: where the table is kept; nil for a store only if an operator needs one, as a join does.
     ///   - name: the operator's name; nil for one made from the topic's.
     @inlinable
     public func table<Key, Value>(
         _ topic: String,
         keys: Serde<Key>,
         values: Serde<Value>,
-        store: StoreOptions = StoreOptions(),
+        store: StoreOptions? = nil,
         named name: String? = nil
     ) -> KTable<Key, Value> {
         KStream(

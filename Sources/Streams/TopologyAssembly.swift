@@ -38,17 +38,15 @@ final class TopologyAssembly {
         role: String? = nil
     ) -> StoreDefinition {
         let definition = StoreDefinition(
-            name: options.name ?? graph.deriveStoreName(for: node, role: role),
+            name: options.name ?? graph.storeName(for: node, role: role),
             format: format,
             isLogged: options.isLogged,
             isCached: options.isCached,
             changelogConfiguration: options.changelogConfiguration,
             formerName: options.renamedFrom
         )
-        if let name = options.name, graph.nodes[node].stores.isEmpty {
-            graph.deriveNames(after: node, ofStore: name)
-        }
-        graph.add(definition, usedBy: node)
+        graph.deriveNames(after: node, ofStore: role == nil ? definition.name : graph.storeName(for: node))
+        graph.add(definition, usedBy: node, isNamed: options.name != nil)
         return definition
     }
 

@@ -53,28 +53,29 @@ public final class TaskContext {
     package let wallClockSchedule = PunctuationSchedule()
 
     private let outputs: any OutputProvider
+    package let host: TaskHost
     /// Whether an operator asked for a commit since the last one.
     package internal(set) var isCommitRequested = false
     private var composed: [ObjectIdentifier: AnyObject] = [:]
     private var tablesAhead: [ByteTable] = []
     package private(set) var stores: [String: any TaskStore] = [:]
-    /// In the order in which they enlisted: downstream first, because a composition begins at its end.
+    /// In the order in which they enlisted.
     private(set) var parts: [any TaskPart] = []
     let registers = TaskRegisters()
 
-    /// - Parameter pause: waits before something that failed is tried again, unless the thread is to stop.
     init(
         taskId: TaskId,
         applicationId: String,
         configuration: StreamsConfiguration,
         outputs: any OutputProvider,
         logger: Logger,
-        pause: @escaping (Duration) -> Void
+        host: TaskHost
     ) {
         self.taskId = taskId
         self.applicationId = applicationId
         cacheMaximumBytes = configuration.cacheMaximumBytes
         self.outputs = outputs
+        self.host = host
         record = .allocate(capacity: 1)
         record.initialize(to: CurrentRecord())
         failures = FailureHandling(
@@ -83,7 +84,7 @@ public final class TaskContext {
             configuration: configuration,
             outputs: outputs,
             logger: logger,
-            pause: pause
+            pause: host.pause
         )
     }
 
@@ -139,8 +140,8 @@ public final class TaskContext {
         registers.register(named: name, initial: initial)
     }
 
-    /// Lets a part take part in commits, ticks, the course of time, beginning and end, as its protocols say. To be called
-    /// when what comes after it in the topology is composed; a store is enlisted by `store(named:make:)`.
+    /// Lets a part take part in commits, ticks, the course of time, beginning and end, as its protocols say; its name, that
+    /// of an operator or store, tells its place among the others. A store is enlisted by `store(named:make:)`.
     @usableFromInline
     package func enlist(_ part: any TaskPart) {
         parts.append(part)

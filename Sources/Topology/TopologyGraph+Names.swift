@@ -23,25 +23,14 @@ extension TopologyGraph {
     /// - Parameters:
     ///   - node: the operator that owns the store.
     ///   - role: what the store is for, if the operator has several.
-    public mutating func deriveStoreName(for node: NodeId, role: String? = nil) -> String {
-        let base: String
-        switch nodes[node].kind {
-        case .processor(let operation) where !nodes[node].isNamed: base = "\(nameBase(before: node))-\(operation)"
-        case .processor, .source, .sink, .dynamicSink:
-            base = nodes[node].isNamed ? nodes[node].name : nodes[node].nameBase
-        }
+    public func storeName(for node: NodeId, role: String? = nil) -> String {
         let suffix = role.map { "-\($0)" } ?? ""
-        var chosen = base
-        if stores[base + suffix] != nil {
-            report(.ambiguousStoreName(operator: nodes[node].name, store: base + suffix))
-            // Numbered, so that what comes after it is not reported as well.
-            var number = 2
-            while stores["\(base)-\(number)\(suffix)"] != nil { number += 1 }
-            chosen = "\(base)-\(number)"
+        switch nodes[node].kind {
+        case .processor(let operation) where !nodes[node].isNamed:
+            return "\(nameBase(before: node))-\(operation)\(suffix)"
+        case .processor, .source, .sink, .dynamicSink:
+            return "\(nodes[node].isNamed ? nodes[node].name : nodes[node].nameBase)\(suffix)"
         }
-        nodes[node].nameBase = chosen
-        derivedNames.insert("\(chosen)\(suffix)")
-        return chosen + suffix
     }
 
     /// The name of a repartition topic whose user gave none, without `-repartition`.
@@ -66,7 +55,8 @@ extension TopologyGraph {
         nodes[node].nameBase = "\(nameBase(before: node))-\(name)"
     }
 
-    /// Puts the name that the user gave to an operator's store into the names after it.
+    /// Lets the names after an operator begin with that of its store. For an operator that has one in any case; one that
+    /// may do without leaves no trace.
     public mutating func deriveNames(after node: NodeId, ofStore name: String) {
         nodes[node].nameBase = name
     }

@@ -99,14 +99,21 @@ public struct TopologyGraph: Sendable, Hashable {
     }
 
     /// Adds a state store, to be used by the operators that name it.
-    public mutating func add(_ store: StoreDefinition, usedBy node: NodeId) {
+    ///
+    /// - Parameter isNamed: whether the user gave the name; otherwise it is that of `storeName(for:role:)`.
+    public mutating func add(_ store: StoreDefinition, usedBy node: NodeId, isNamed: Bool = true) {
         if let problem = NameRule.problem(with: store.name) {
             mistakes.append(.invalidStoreName(operator: nodes[node].name, store: store.name, problem: problem))
         }
         if stores[store.name] != nil {
-            mistakes.append(.duplicateStore(operator: nodes[node].name, store: store.name))
+            report(
+                isNamed
+                    ? .duplicateStore(operator: nodes[node].name, store: store.name)
+                    : .ambiguousStoreName(operator: nodes[node].name, store: store.name)
+            )
             return
         }
+        if !isNamed { derivedNames.insert(store.name) }
         stores[store.name] = store
         nodes[node].stores.append(store.name)
     }
@@ -137,6 +144,16 @@ public struct TopologyGraph: Sendable, Hashable {
         var number = 2
         while nodes.contains(where: { $0.name == "\(name)-\(number)" }) { number += 1 }
         return "\(name)-\(number)"
+    }
+
+    /// The first operator of each store: the one that declared it, since those that read it come after. A part of a task
+    /// that belongs to one operator alone is found by the operator's name.
+    public var firstOperators: [String: NodeId] {
+        var found: [String: NodeId] = [:]
+        for node in nodes {
+            for name in node.stores + [node.name] where found[name] == nil { found[name] = node.id }
+        }
+        return found
     }
 
     private func derivedName(_ kind: Kind, after parents: [NodeId]) -> String {
