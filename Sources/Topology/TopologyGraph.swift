@@ -50,6 +50,8 @@ public struct TopologyGraph: Sendable, Hashable {
     public private(set) var repartitionFormats: [String: TopicFormat] = [:]
     /// The names of stores and repartition topics that the user did not give.
     public internal(set) var derivedNames: Set<String> = []
+    /// After how long without records a source is idle, in milliseconds, for those that may be.
+    var idlePausesMs: [NodeId: Int64] = [:]
     /// The mistakes found so far.
     public private(set) var mistakes: [TopologyMistake] = []
 
