@@ -42,7 +42,7 @@ struct SubtopologyTests {
             return graph.add(.processor("process"), after: [source])
         }
         for number in 0..<3 {
-            graph.add(StoreDefinition(name: "store-\(number)"), usedBy: users[number])
+            graph.add(StoreDefinition(name: "store-\(number)", format: .sample), usedBy: users[number])
             graph.connect(users[number + 1], to: "store-\(number)")
         }
         let parts = graph.subtopologies()
@@ -114,7 +114,7 @@ struct SubtopologyTests {
         var graph = TopologyGraph()
         let countries = graph.add(.globalSource("countries"))
         let table = graph.add(.processor("globalTable"), after: [countries])
-        graph.add(StoreDefinition(name: "country-names", isGlobal: true), usedBy: table)
+        graph.add(StoreDefinition(name: "country-names", format: .sample, isGlobal: true), usedBy: table)
         for topic in ["orders", "refunds"] {
             let reader = graph.add(.processor("join"), after: [graph.add(.source([.external(topic)]))])
             graph.connect(reader, to: "country-names")

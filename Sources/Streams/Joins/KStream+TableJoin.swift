@@ -216,7 +216,7 @@ extension KStream {
     ) -> KStream<Key, Value> {
         let stream = KStream(regrouping: self, keys: keys ?? self.keys, values: values ?? self.values)
         guard isRekeyed else { return stream }
-        let topic = name ?? assembly.graph.unusedRepartitionName("\(assembly.name(of: node))-\(operation)")
+        let topic = name ?? assembly.graph.deriveRepartitionName(for: operation, after: node)
         return stream.repartition(named: topic)
     }
 }

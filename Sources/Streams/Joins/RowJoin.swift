@@ -103,13 +103,19 @@ extension KStream {
             assembly.graph.report(.graceWithoutVersions(operator: name))
             return nil
         }
-        let definition = StoreDefinition(name: "\(name)-buffer", isCached: false)
-        assembly.graph.add(definition, usedBy: join)
+        let keys = assembly.require(keys, "keys", for: join)
+        let values = assembly.require(values, "values", for: join)
+        let definition = StoreDefinition(
+            name: assembly.graph.storeName(for: join, role: "buffer"),
+            format: StoreFormat(.keyValue, keys: "time, \(keys.format)", values: values.format),
+            isCached: false
+        )
+        assembly.graph.add(definition, usedBy: join, isNamed: assembly.graph.nodes[join].isNamed)
         return GracePeriod(
             definition: definition,
             milliseconds: grace.wholeMilliseconds,
-            keys: assembly.require(keys, "keys", for: join),
-            values: assembly.require(values, "values", for: join)
+            keys: keys,
+            values: values
         )
     }
 }

@@ -33,15 +33,10 @@ extension KTable {
         _ join: @escaping @Sendable (Value, Row?) throws -> Joined?
     ) -> KTable<Key, Joined> {
         let operation = isLeft ? "foreignKeyLeftJoin" : "foreignKeyJoin"
-        let joinName = name ?? assembly.graph.unusedName("\(assembly.name(of: node))-\(operation)")
-        let subscriptions = TopicReference.repartition(
-            assembly.graph.unusedRepartitionName("\(joinName)-subscription"),
-            partitions: nil
-        )
-        let answers = TopicReference.repartition(
-            assembly.graph.unusedRepartitionName("\(joinName)-response"),
-            partitions: nil
-        )
+        let base = "\(assembly.graph.nodes[node].nameBase)-\(operation)"
+        let joinName = name ?? assembly.graph.unusedName(base)
+        let subscriptions = topic("subscription", operation, of: name)
+        let answers = topic("response", operation, of: name)
         let leftKeys = assembly.require(keys, "keys", for: node)
         let leftValues = assembly.require(values, "values", for: node)
         let rightKeys = assembly.require(right.keys, "keys", for: right.node)
@@ -59,15 +54,32 @@ extension KTable {
         subscribe(subscribing)
         right.answerSubscriptions(
             of: joinName,
+            isNamed: name != nil,
             from: subscriptions,
             to: answers,
             keys: rightKeys,
-            values: rightValues
+            values: rightValues,
+            leftKeyFormat: leftKeys.format
         )
+        let formats = (leftKeys.format, rightKeys.format, rightValues.format)
+        assembly.graph.setFormat(
+            of: subscriptions,
+            TopicFormat(keys: formats.1, values: "subscription of \(formats.0)")
+        )
+        assembly.graph.setFormat(of: answers, TopicFormat(keys: formats.0, values: "answer with \(formats.2)"))
         assembly.graph.setPartitions(of: subscriptions, like: right.node)
         assembly.graph.setPartitions(of: answers, like: node)
         return joinAnswers(of: joinName, from: answers, keys: leftKeys, values: leftValues, rightValues, join)
             .materialized(operation: operation, keys: leftKeys, values: joinedValues, store: store, named: joinName)
+    }
+
+    /// One of the two topics of the join.
+    @inlinable
+    func topic(_ role: String, _ operation: String, of name: String?) -> TopicReference {
+        let name =
+            name.map { "\($0)-\(role)" }
+            ?? assembly.graph.deriveRepartitionName(for: "\(operation)-\(role)", after: node)
+        return .repartition(name, partitions: nil)
     }
 
     /// Tells the right table which left row names which right row.
@@ -83,10 +95,12 @@ extension KTable {
     @inlinable
     func answerSubscriptions(
         of joinName: String,
+        isNamed: Bool,
         from subscriptions: TopicReference,
         to answers: TopicReference,
         keys: Serde<Key>,
-        values: Serde<Value>
+        values: Serde<Value>,
+        leftKeyFormat: String
     ) {
         let rows = backing.rows()
         let source = KStream(
@@ -101,8 +115,12 @@ extension KTable {
             named: assembly.graph.unusedName("\(joinName)-answer"),
             after: [source.node]
         )
-        let definition = StoreDefinition(name: "\(joinName)-subscriptions", isCached: false)
-        assembly.graph.add(definition, usedBy: answerId)
+        let definition = StoreDefinition(
+            name: "\(joinName)-subscriptions",
+            format: StoreFormat(.keyValue, keys: "\(keys.format) and \(leftKeyFormat)", values: "subscription"),
+            isCached: false
+        )
+        assembly.graph.add(definition, usedBy: answerId, isNamed: isNamed)
         for store in rows.stores { assembly.graph.connect(answerId, to: store) }
         source.port.add { context in
             let state = context.store(named: definition.name) { SubscriptionState(definition, in: context) }
