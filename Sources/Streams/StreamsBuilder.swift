@@ -1,3 +1,4 @@
+import MillraceLogClient
 import MillraceStreamsRuntime
 import MillraceTopology
 
@@ -25,15 +26,26 @@ public final class StreamsBuilder {
     ///   - topic: the topic; it must exist when the application starts.
     ///   - keys: how keys are read.
     ///   - values: how values are read.
+    ///   - timestamps: what tells the time of the records.
+    ///   - offsetReset: where to begin without a committed position; nil for the application's setting.
     ///   - name: the operator's name; nil for one made from the topic's.
     @inlinable
     public func stream<Key, Value>(
         _ topic: String,
         keys: Serde<Key>,
         values: Serde<Value>,
+        timestamps: TimestampExtractor<Key, Value> = .ofRecord(),
+        offsetReset: OffsetReset? = nil,
         named name: String? = nil
     ) -> KStream<Key, Value> {
-        stream([topic], keys: keys, values: values, named: name)
+        stream(
+            [topic],
+            keys: keys,
+            values: values,
+            timestamps: timestamps,
+            offsetReset: offsetReset,
+            named: name
+        )
     }
 
     /// Reads several topics of one kind as one stream.
@@ -42,9 +54,19 @@ public final class StreamsBuilder {
         _ topics: [String],
         keys: Serde<Key>,
         values: Serde<Value>,
+        timestamps: TimestampExtractor<Key, Value> = .ofRecord(),
+        offsetReset: OffsetReset? = nil,
         named name: String? = nil
     ) -> KStream<Key, Value> {
-        KStream(source: topics.map { .external($0) }, named: name, in: shared, keys: keys, values: values)
+        KStream(
+            source: topics.map { .external($0) },
+            named: name,
+            in: shared,
+            keys: keys,
+            values: values,
+            timestamps: timestamps,
+            offsetReset: offsetReset
+        )
     }
 
     /// Reads a topic as a table: the last value of each key. A null value removes its key; records without a key are
@@ -55,6 +77,8 @@ public final class StreamsBuilder {
     ///   - keys: how keys are read and stored.
     ///   - values: how values are read and stored.
     ///   - store: the store that holds the table.
+    ///   - timestamps: what tells the time of the records; their keys and values may be nil.
+    ///   - offsetReset: where to begin without a committed position; nil for the application's setting.
     ///   - name: the operator's name; nil for one made from the topic's.
     @inlinable
     public func table<Key, Value>(
@@ -62,6 +86,8 @@ public final class StreamsBuilder {
         keys: Serde<Key>,
         values: Serde<Value>,
         store: StoreOptions = StoreOptions(),
+        timestamps: TimestampExtractor<Key?, Value?> = .ofRecord(),
+        offsetReset: OffsetReset? = nil,
         named name: String? = nil
     ) -> KTable<Key, Value> {
         KStream(
@@ -69,7 +95,9 @@ public final class StreamsBuilder {
             named: name,
             in: shared,
             keys: keys.optional,
-            values: values.optional
+            values: values.optional,
+            timestamps: timestamps,
+            offsetReset: offsetReset
         ).materialized(operation: "table", keys: keys, values: values, store: store)
     }
 
