@@ -76,7 +76,7 @@ public final class StreamsBuilder {
     ///   - topic: the topic; usually a compacted one.
     ///   - keys: how keys are read and stored.
     ///   - values: how values are read and stored.
-    ///   - store: the store that holds the table.
+    ///   - store: where the table is kept; nil for a store only if an operator needs one, as a join does.
     ///   - timestamps: what tells the time of the records; their keys and values may be nil.
     ///   - offsetReset: where to begin without a committed position; nil for the application's setting.
     ///   - name: the operator's name; nil for one made from the topic's.
@@ -85,7 +85,7 @@ public final class StreamsBuilder {
         _ topic: String,
         keys: Serde<Key>,
         values: Serde<Value>,
-        store: StoreOptions = StoreOptions(),
+        store: StoreOptions? = nil,
         timestamps: TimestampExtractor<Key?, Value?> = .ofRecord(),
         offsetReset: OffsetReset? = nil,
         named name: String? = nil

@@ -49,15 +49,25 @@ package final class StreamTask {
             drivers[node] = driver
             return PartitionQueue(partition: partition, driver: driver, record: context.record)
         }
-        // Parts enlist from the end of a topology to its beginning; what an upstream part passes on may still change a
-        // downstream one.
-        let parts = context.parts.reversed()
+        let parts = Self.upstreamFirst(context.parts, in: plan.topology.graph)
         commitParticipants = parts.compactMap { $0 as? any CommitParticipant }
         tickParticipants = parts.compactMap { $0 as? any TickParticipant }
         lifecycleParticipants = parts.compactMap { $0 as? any LifecycleParticipant }
         try context.registers.settle(in: queues.map(\.partition), of: id)
         for topic in configuration.deadLetterTopics { _ = try outputs.output(to: topic) }
         if let failure = context.compositionFailure { throw failure }
+    }
+
+    /// Parts in the order of their operators: what an upstream part passes on may still change a downstream one.
+    ///
+    /// They enlist while the code is composed, from its end to its beginning, but a store that others look up rows in may
+    /// be made by one of those.
+    private static func upstreamFirst(_ parts: [any TaskPart], in graph: TopologyGraph) -> [any TaskPart] {
+        let operators = graph.firstOperators
+        return parts.reversed().enumerated()
+            .map { (rank: (operators[$1.name] ?? Int.max, $0), part: $1) }
+            .sorted { $0.rank < $1.rank }
+            .map(\.part)
     }
 
     /// Processes up to about `maximumCount` records, the earliest of all queues first; returns how many.

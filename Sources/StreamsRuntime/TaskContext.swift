@@ -62,7 +62,7 @@ public final class TaskContext {
     private var composed: [ObjectIdentifier: AnyObject] = [:]
     private var tablesAhead: [ByteTable] = []
     package private(set) var stores: [String: any TaskStore] = [:]
-    /// In the order in which they enlisted: downstream first, because a composition begins at its end.
+    /// In the order in which they enlisted.
     private(set) var parts: [any TaskPart] = []
     let registers = TaskRegisters()
 
@@ -144,8 +144,8 @@ public final class TaskContext {
         registers.register(named: name, initial: initial)
     }
 
-    /// Lets a part take part in commits, ticks, the course of time, beginning and end, as its protocols say. To be called
-    /// when what comes after it in the topology is composed; a store is enlisted by `store(named:make:)`.
+    /// Lets a part take part in commits, ticks, the course of time, beginning and end, as its protocols say; its name, that
+    /// of an operator or store, tells its place among the others. A store is enlisted by `store(named:make:)`.
     @usableFromInline
     package func enlist(_ part: any TaskPart) {
         parts.append(part)

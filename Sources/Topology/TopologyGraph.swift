@@ -126,6 +126,16 @@ public struct TopologyGraph: Sendable, Hashable {
         return "\(name)-\(number)"
     }
 
+    /// The first operator of each store: the one that declared it, since those that read it come after. A part of a task
+    /// that belongs to one operator alone is found by the operator's name.
+    public var firstOperators: [String: NodeId] {
+        var found: [String: NodeId] = [:]
+        for node in nodes {
+            for name in node.stores + [node.name] where found[name] == nil { found[name] = node.id }
+        }
+        return found
+    }
+
     private func derivedName(_ kind: Kind, after parents: [NodeId]) -> String {
         let base = parents.first.map { nodes[$0].name }
         switch kind {
