@@ -1,4 +1,5 @@
 import MillraceLogClient
+import MillracePrimitives
 import MillraceStreamsRuntime
 import MillraceTopology
 
@@ -28,6 +29,14 @@ public final class StreamsBuilder {
     ///   - values: how values are read.
     ///   - timestamps: what tells the time of the records.
     ///   - offsetReset: where to begin without a committed position; nil for the application's setting.
+    ///   - idleAfter: lets time go on while no record comes, so that windows and suppressions close on a stream that has
+    ///     stopped. When the topic's partition has been silent for this long by the wall clock, the task's stream time is
+    ///     that of its last record and goes on with the wall clock, in steps of a second that grow to a twentieth of the
+    ///     silence; a record that comes afterwards with an earlier timestamp is late. Time does not go on while another
+    ///     source of the task has records to process, or beyond the time of one that had a record within its own pause
+    ///     (the longest given, where none is). Operators behind a repartition topic inherit the pause and count it from
+    ///     the last record there: what operators before it give only as time goes on may then be late for them, unless
+    ///     they have a grace period. Nil: time stands still without records, as in Kafka Streams.
     ///   - name: the operator's name; nil for one made from the topic's.
     @inlinable
     public func stream<Key, Value>(
@@ -36,6 +45,7 @@ public final class StreamsBuilder {
         values: Serde<Value>,
         timestamps: TimestampExtractor<Key, Value> = .ofRecord(),
         offsetReset: OffsetReset? = nil,
+        idleAfter: Duration? = nil,
         named name: String? = nil
     ) -> KStream<Key, Value> {
         stream(
@@ -44,6 +54,7 @@ public final class StreamsBuilder {
             values: values,
             timestamps: timestamps,
             offsetReset: offsetReset,
+            idleAfter: idleAfter,
             named: name
         )
     }
@@ -56,9 +67,10 @@ public final class StreamsBuilder {
         values: Serde<Value>,
         timestamps: TimestampExtractor<Key, Value> = .ofRecord(),
         offsetReset: OffsetReset? = nil,
+        idleAfter: Duration? = nil,
         named name: String? = nil
     ) -> KStream<Key, Value> {
-        KStream(
+        let stream = KStream(
             source: topics.map { .external($0) },
             named: name,
             in: shared,
@@ -67,6 +79,8 @@ public final class StreamsBuilder {
             timestamps: timestamps,
             offsetReset: offsetReset
         )
+        if let idleAfter { shared.graph.setIdle(stream.node, afterMs: idleAfter.wholeMilliseconds) }
+        return stream
     }
 
     /// Reads a topic as a table: the last value of each key. A null value removes its key; records without a key are

@@ -42,6 +42,8 @@ public struct TopologyGraph: Sendable, Hashable {
     public private(set) var stores: [String: StoreDefinition] = [:]
     /// Topics that must have the same number of partitions, each group with the operator that asks for it.
     public private(set) var copartitioned: [CopartitionRequirement] = []
+    /// After how long without records a source is idle, in milliseconds, for those that may be.
+    var idlePausesMs: [NodeId: Int64] = [:]
     /// The mistakes found so far.
     public private(set) var mistakes: [TopologyMistake] = []
 
