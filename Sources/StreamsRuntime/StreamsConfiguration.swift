@@ -55,6 +55,9 @@ public struct StreamsConfiguration: Sendable {
     public var repartitionPurgeInterval = Duration.seconds(30)
     /// The largest record that is written, in bytes of key, value and headers. Kafka: `max.request.size`.
     public var maximumRecordSize = 1_000_000
+    /// Whether every store and repartition topic must have a name that was given, not derived. Kafka:
+    /// `ensure.explicit.internal.resource.naming`.
+    public var requiresExplicitNames = false
     /// What happens to a record that cannot be decoded. Kafka: `deserialization.exception.handler`.
     public var onDecodingError = ErrorPolicy.fail
     /// What happens to a record at which an operator throws. Kafka: `processing.exception.handler` (KIP-1033).

@@ -16,6 +16,12 @@ public enum TopologyMistake: Error, Sendable, Hashable, CustomStringConvertible 
     case invalidStore(operator: String, store: String, problem: String)
     /// Two operators declare a store of the same name.
     case duplicateStore(operator: String, store: String)
+    /// Two stores without a name of their own would get the same.
+    case ambiguousStoreName(operator: String, store: String)
+    /// Two repartition topics without a name of their own would get the same.
+    case ambiguousRepartitionName(operator: String, topic: String)
+    /// A store is said to have had the name that another one has now.
+    case renamedFromPresentStore(store: String, formerName: String)
     /// An operator asks for a store that is not there.
     case unknownStore(operator: String, store: String)
     /// The operator must write or read keys or values and has no serde for them.
@@ -58,6 +64,14 @@ public enum TopologyMistake: Error, Sendable, Hashable, CustomStringConvertible 
             "\(name): the store \"\(store)\" cannot be made: \(problem)"
         case .duplicateStore(let name, let store):
             "\(name): the store \"\(store)\" is declared by another operator already; name one of them differently"
+        case .ambiguousStoreName(let name, let store):
+            "\(name): it has no name for its store, and \"\(store)\" is taken; name this one with store:, so that it keeps "
+                + "its state whatever is added to the topology"
+        case .ambiguousRepartitionName(let name, let topic):
+            "\(name): its records need an internal topic, which has no name, and \"\(topic)\" is taken; name this one with "
+                + "named:, so that no records are lost whatever is added to the topology"
+        case .renamedFromPresentStore(let store, let formerName):
+            "the store \"\(store)\" is renamed from \"\(formerName)\", which is the name of another store of the topology"
         case .unknownStore(let name, let store):
             "\(name): there is no store \"\(store)\"; declare it with an operator or addStateStore first"
         case .missingSerde(let name, let what):

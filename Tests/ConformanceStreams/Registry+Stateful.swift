@@ -48,7 +48,7 @@ extension Registry {
                 value.map { String(keep == "last" ? $0.suffix(1) : $0.prefix(2)) }
             }
             counts(rekeyed.groupByKey().count(store: StoreOptions(name: "c", isCached: false))).write("out1")
-            let reduced = rekeyed.groupByKey().reduce(store: StoreOptions(name: "r", isCached: false)) {
+            let reduced = rekeyed.groupByKey(named: "reduced").reduce(store: StoreOptions(name: "r", isCached: false)) {
                 left,
                 right -> String? in "\(str(left))+\(str(right))"
             }

@@ -5,6 +5,8 @@
 public struct JoinOptions: Hashable, Sendable, ExpressibleByStringLiteral {
     /// What the names of the stores begin with; nil for the operator's name.
     public var storeName: String?
+    /// What the names began with before they were changed: the stores go on with what they hold under those.
+    public var renamedFrom: String?
     /// How long records are kept, measured in stream time; nil for as long as the windows need, which is the least.
     public var retention: Duration?
     /// Whether the stores have changelogs, from which they are restored.
@@ -15,11 +17,13 @@ public struct JoinOptions: Hashable, Sendable, ExpressibleByStringLiteral {
     /// Makes options.
     public init(
         storeName: String? = nil,
+        renamedFrom: String? = nil,
         retention: Duration? = nil,
         isLogged: Bool = true,
         changelogConfiguration: [String: String] = [:]
     ) {
         self.storeName = storeName
+        self.renamedFrom = renamedFrom
         self.retention = retention
         self.isLogged = isLogged
         self.changelogConfiguration = changelogConfiguration

@@ -14,19 +14,18 @@ extension KStream {
         _ name: String?,
         _ joiner: StreamJoiner<Key, Value, Other, Joined>
     ) -> KStream<Key, Joined> {
-        let joinName = name ?? assembly.graph.unusedName("\(assembly.name(of: node))-\(operation)")
         let keys = assembly.require(serdes.keys ?? self.keys ?? other.keys, "keys", for: node)
         let leftValues = assembly.require(serdes.left ?? values, "values", for: node)
         let rightValues = assembly.require(serdes.right ?? other.values, "values", for: other.node)
         let isOneStream = ObjectIdentifier(port) == ObjectIdentifier(other.port)
-        let left = ready(forJoin: joinName, "left", keys, leftValues, dropsNullKeys: !joiner.keepsUnmatched)
+        let left = ready(forJoin: name, "\(operation)-left", keys, leftValues, dropsNullKeys: !joiner.keepsUnmatched)
         let right: KStream<Key, Other>
         if isOneStream, let same = left as? KStream<Key, Other> {
             right = same
         } else {
             right = other.ready(
-                forJoin: joinName,
-                "right",
+                forJoin: name,
+                "\(operation)-right",
                 keys,
                 rightValues,
                 dropsNullKeys: !joiner.keepsUnmatched
@@ -34,11 +33,12 @@ extension KStream {
         }
         let isSelfJoin = isOneStream && !joiner.keepsUnmatched
         let parents = isOneStream ? [left.node] : [left.node, right.node]
-        let id = assembly.add(operation, named: joinName, after: parents)
+        let id = assembly.add(operation, named: name, after: parents)
         let definition = assembly.declareJoin(
             id,
             windows,
             options,
+            JoinFormats(keys: keys.format, left: leftValues.format, right: rightValues.format),
             isSelfJoin: isSelfJoin,
             keepsUnmatched: joiner.keepsUnmatched
         )
@@ -63,18 +63,21 @@ extension KStream {
 
     /// The stream with the records of one key in one partition.
     ///
-    /// - Parameter dropsNullKeys: whether the join has no use for records without a key: those of either side move the time
-    ///   of a left or outer join on.
+    /// - Parameters:
+    ///   - name: the name that the user gave to the join.
+    ///   - side: what the repartition topic is needed for.
+    ///   - dropsNullKeys: whether the join has no use for records without a key: those of either side move the time of a
+    ///     left or outer join on.
     @inlinable
     func ready(
-        forJoin name: String,
+        forJoin name: String?,
         _ side: String,
         _ keys: Serde<Key>,
         _ values: Serde<Value>,
         dropsNullKeys: Bool
     ) -> KStream<Key, Value> {
         guard isRekeyed else { return self }
-        let topic = assembly.graph.unusedRepartitionName("\(name)-\(side)")
+        let topic = name.map { "\($0)-\(side)" } ?? assembly.graph.deriveRepartitionName(for: side, after: node)
         return sentThrough(keys: keys, values: values, named: topic, dropsNullKeys: dropsNullKeys)
     }
 }
@@ -86,6 +89,7 @@ extension TopologyAssembly {
         _ id: TopologyGraph.NodeId,
         _ windows: JoinWindows,
         _ options: JoinOptions,
+        _ formats: JoinFormats,
         isSelfJoin: Bool,
         keepsUnmatched: Bool
     ) -> StreamJoinDefinition {
@@ -105,15 +109,16 @@ extension TopologyAssembly {
             }
             retentionMs = max(retentionMs, min(retention.wholeMilliseconds, JoinSpan.maximumMs))
         }
-        let prefix = options.storeName ?? name
-        func declare(_ suffix: String, _ settings: [String: String]) -> StoreDefinition {
+        func declare(_ role: String, _ format: StoreFormat, _ settings: [String: String]) -> StoreDefinition {
             let store = StoreDefinition(
-                name: "\(prefix)-\(suffix)",
+                name: options.storeName.map { "\($0)-\(role)" } ?? graph.storeName(for: id, role: role),
+                format: format,
                 isLogged: options.isLogged,
                 isCached: false,
-                changelogConfiguration: settings.merging(options.changelogConfiguration) { $1 }
+                changelogConfiguration: settings.merging(options.changelogConfiguration) { $1 },
+                formerName: options.renamedFrom.map { "\($0)-\(role)" }
             )
-            graph.add(store, usedBy: id)
+            graph.add(store, usedBy: id, isNamed: options.storeName != nil)
             return store
         }
         // A record that no window needs any more is never removed one by one; the topic forgets it by its age.
@@ -121,17 +126,42 @@ extension TopologyAssembly {
             "cleanup.policy": "compact,delete",
             "retention.ms": "\(retentionMs + Self.additionalRetentionMs)",
         ]
-        let left = declare(isSelfJoin ? "records" : "left", ageing)
+        func declareSide(_ role: String, values: String) -> StoreDefinition {
+            declare(role, StoreFormat(.window, keys: formats.keys, values: values, retentionMs: retentionMs), ageing)
+        }
+        let left = declareSide(isSelfJoin ? "records" : "left", values: formats.left)
+        let right = isSelfJoin ? left : declareSide("right", values: formats.right)
+        let unmatched = StoreFormat(
+            .keyValue,
+            keys: "time, side and \(formats.keys)",
+            values: "lists of \(formats.left) and \(formats.right)"
+        )
+        graph.deriveNames(after: id, ofStore: options.storeName ?? graph.storeName(for: id))
         return StreamJoinDefinition(
             name: name,
             span: span,
             left: left,
-            right: isSelfJoin ? left : declare("right", ageing),
-            unmatched: keepsUnmatched ? declare("unmatched", [:]) : nil,
+            right: right,
+            unmatched: keepsUnmatched ? declare("unmatched", unmatched, [:]) : nil,
             retentionMs: retentionMs
         )
     }
 
     /// For clocks that do not agree. Kafka: `windowstore.changelog.additional.retention.ms`.
     private static let additionalRetentionMs: Int64 = 24 * 60 * 60 * 1_000
+}
+
+/// The formats of what a join keeps, by the names of its serdes.
+@usableFromInline
+struct JoinFormats {
+    let keys: String
+    let left: String
+    let right: String
+
+    @usableFromInline
+    init(keys: String, left: String, right: String) {
+        self.keys = keys
+        self.left = left
+        self.right = right
+    }
 }

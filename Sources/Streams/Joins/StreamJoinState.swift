@@ -64,8 +64,9 @@ final class StreamJoinState: StreamTimeParticipant {
             streamTime = nil
             earliestUnmatched = nil
         } else {
-            streamTime = context.register(named: "\(definition.name)-time", initial: -1)
-            earliestUnmatched = context.register(named: "\(definition.name)-unmatched", initial: Int64.max)
+            // Named after a store, as what outlives the program is.
+            streamTime = context.register(named: "\(definition.left.name)-time", initial: -1)
+            earliestUnmatched = context.register(named: "\(definition.left.name)-unmatched", initial: Int64.max)
         }
         context.enlist(self)
     }

@@ -31,6 +31,7 @@ public enum Stores {
     ) -> StoreReference<KeyValueStore<Key, Value>> {
         let definition = StoreDefinition(
             name: name,
+            format: StoreFormat(.keyValue, keys: keys.format, values: values.format),
             isLogged: isLogged,
             isCached: isCached,
             changelogConfiguration: changelogConfiguration
@@ -63,6 +64,7 @@ public enum Stores {
     ) -> StoreReference<TimestampedKeyValueStore<Key, Value>> {
         let definition = StoreDefinition(
             name: name,
+            format: StoreFormat(.keyValue, keys: keys.format, values: values.format),
             isLogged: isLogged,
             isCached: isCached,
             changelogConfiguration: changelogConfiguration
