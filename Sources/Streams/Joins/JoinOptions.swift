@@ -5,7 +5,8 @@
 public struct JoinOptions: Hashable, Sendable, ExpressibleByStringLiteral {
     /// What the names of the stores begin with; nil for the operator's name.
     public var storeName: String?
-    /// What the names began with before they were changed: the stores go on with what they hold under those.
+    /// What the names began with before: when the application starts for the first time with the new names, the stores take
+    /// over the entries of the old ones.
     public var renamedFrom: String?
     /// How long records are kept, measured in stream time; nil for as long as the windows need, which is the least.
     public var retention: Duration?
