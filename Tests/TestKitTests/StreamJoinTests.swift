@@ -135,6 +135,24 @@ struct StreamJoinTests {
         #expect(try written(driver) == ["a=x-@100", "a=y-@200"])
     }
 
+    @Test("unmatched records leave without a further record once their sources are idle and time goes on by the clock")
+    func idleSources() throws {
+        let builder = StreamsBuilder()
+        let streams = ["left", "right"].map { topic in
+            builder.stream(topic, keys: .utf8, values: .utf8, idleAfter: .seconds(30))
+        }
+        streams[0].leftJoin(streams[1], within: JoinWindows(difference: .seconds(5), grace: .seconds(5))) {
+            "\($0)\($1 ?? "-")"
+        }.to("out", values: .utf8)
+        let driver = try TopologyTestDriver(try builder.build())
+        try pipe(driver, "left", "a", "x", 100_000)
+        try driver.advanceWallClock(by: .seconds(30))
+        try driver.advanceWallClock(by: .seconds(10))
+        #expect(try written(driver) == [], "the window is open until 110000")
+        try driver.advanceWallClock(by: .seconds(2))
+        #expect(try written(driver) == ["a=x-@100000"])
+    }
+
     @Test(
         "a crash changes nothing: unmatched records, the join's time and what both sides hold come back",
         arguments: 1...20
