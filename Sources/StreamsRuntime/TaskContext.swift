@@ -42,6 +42,9 @@ public final class TaskContext {
     /// Where the global stores are that the thread's tasks read; nil without any, and where these are made.
     @usableFromInline package let globals: TaskContext?
 
+    /// How often, at most, an operator looks for windows that have closed, in milliseconds of wall-clock time.
+    @usableFromInline package let emitIntervalMs: Int64
+
     /// What becomes of records at which something fails.
     public let failures: FailureHandling
 
@@ -80,6 +83,7 @@ public final class TaskContext {
         self.taskId = taskId
         self.applicationId = applicationId
         cacheMaximumBytes = configuration.cacheMaximumBytes
+        emitIntervalMs = configuration.emitInterval.wholeMilliseconds
         self.outputs = outputs
         self.host = host
         record = .allocate(capacity: 1)

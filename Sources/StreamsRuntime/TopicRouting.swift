@@ -1,3 +1,4 @@
+import MillraceLogClient
 import MillracePrimitives
 import MillraceTopology
 
@@ -47,6 +48,11 @@ package struct TopicRouting: Sendable {
     func sourceNode(of topic: String) -> TopologyGraph.NodeId? { nodes[topic] }
 
     func globalSourceNode(of topic: String) -> TopologyGraph.NodeId? { globalNodes[topic] }
+
+    /// Where sources begin without a committed position that say so themselves, by topic.
+    var offsetResets: [String: OffsetReset] {
+        nodes.compactMapValues { topology.sources[$0]?.offsetReset }
+    }
 
     func task(of partition: TopicPartition) -> TaskId? {
         subtopologies[partition.topic].map { TaskId(subtopology: $0, partition: partition.partition) }

@@ -33,9 +33,9 @@ public enum PartitionPlanError: Error, Sendable, Hashable, CustomStringConvertib
 extension TopologyGraph {
     /// Finds the number of partitions of every source and repartition topic.
     ///
-    /// A repartition topic whose number the user did not choose has as many partitions as the topics that it is brought
-    /// together with, if these are given; otherwise as many as the topic with the most among the sources before it, and
-    /// before those that it is brought together with.
+    /// A repartition topic has as many as the user chose; otherwise as many as the topics that it must have equally many
+    /// with, such as those of the other side of a join; otherwise as the topic with the most among the sources before it.
+    /// One that leads to an operator has as many as the sources of that.
     ///
     /// - Parameters:
     ///   - applicationId: the prefix of internal topics.
@@ -44,41 +44,23 @@ extension TopologyGraph {
         applicationId: String,
         existing: (String) throws(Failure) -> Int32?
     ) throws -> PartitionPlan {
-        var counts: [TopicReference: Int32] = [:]
+        var given: [TopicReference: Int32] = [:]
         var missing: [String] = []
-        var undetermined: [TopicReference] = []
+        var free: [TopicReference] = []
         for node in nodes {
             if case .globalSource(let name) = node.kind, try existing(name) == nil { missing.append(name) }
             guard case .source(let topics) = node.kind else { continue }
             for topic in topics {
                 switch topic {
                 case .external(let name):
-                    if let count = try existing(name) { counts[topic] = count } else { missing.append(name) }
-                case .repartition(_, .some(let count)): counts[topic] = count
-                case .repartition(_, nil): undetermined.append(topic)
+                    if let count = try existing(name) { given[topic] = count } else { missing.append(name) }
+                case .repartition(_, .some(let count)): given[topic] = count
+                case .repartition(_, nil): free.append(topic)
                 }
             }
         }
         guard missing.isEmpty else { throw PartitionPlanError.missingTopics(missing.sorted()) }
-        let groups = copartitioned.map { group in Set(group.parents.flatMap(topics(upstreamOf:))) }
-        while !undetermined.isEmpty {
-            let before = undetermined.count
-            // What is given goes before what is derived, and what is derived settles one topic at a time, because it may
-            // give another one its number.
-            undetermined.removeAll { topic in
-                guard let count = givenCount(of: topic, groups, counts) else { return false }
-                counts[topic] = count
-                return true
-            }
-            guard undetermined.count == before else { continue }
-            let derived = undetermined.indices.lazy.compactMap { index in
-                derivedCount(of: undetermined[index], groups, counts).map { (index: index, count: $0) }
-            }
-            guard let (index, count) = derived.first else {
-                throw PartitionPlanError.undeterminedPartitionCount(topic: undetermined[0].name)
-            }
-            counts[undetermined.remove(at: index)] = count
-        }
+        let counts = try determine(free, given)
         try checkCopartitioning(counts, applicationId: applicationId)
         let taskCounts = subtopologies().map { part in part.sourceTopics.compactMap { counts[$0] }.max() ?? 0 }
         return PartitionPlan(
@@ -89,47 +71,83 @@ extension TopologyGraph {
         )
     }
 
-    private func topics(upstreamOf node: NodeId) -> [TopicReference] {
-        sources(upstreamOf: node).flatMap { source in
-            guard case .source(let topics) = nodes[source].kind else { return [TopicReference]() }
-            return topics
+    /// The counts of all topics, those of the free ones so chosen that what must be alike is, if that can be.
+    private func determine(
+        _ free: [TopicReference],
+        _ given: [TopicReference: Int32]
+    ) throws -> [TopicReference: Int32] {
+        var chosen: [TopicReference: Int32] = [:]
+        // Each round settles a topic or is the last.
+        while true {
+            var counts = given.merging(chosen) { $1 }
+            var undetermined = free.filter { counts[$0] == nil }
+            while !undetermined.isEmpty {
+                let before = undetermined.count
+                undetermined.removeAll { topic in
+                    guard let count = derivedCount(of: topic, from: counts) else { return false }
+                    counts[topic] = count
+                    return true
+                }
+                if undetermined.count == before {
+                    throw PartitionPlanError.undeterminedPartitionCount(topic: undetermined[0].name)
+                }
+            }
+            guard
+                let (topic, count) = disagreement(
+                    counts,
+                    free.filter { chosen[$0] == nil && leaders[$0] == nil }
+                )
+            else { return counts }
+            chosen[topic] = count
         }
     }
 
-    /// The number that a repartition topic takes over from a topic that it is brought together with, or from its leader.
-    private func givenCount(
-        of topic: TopicReference,
-        _ groups: [Set<TopicReference>],
-        _ counts: [TopicReference: Int32]
-    ) -> Int32? {
-        if let leader = leaders[topic] { return largestCount(of: topics(upstreamOf: leader), counts) }
-        return groups.filter { $0.contains(topic) }.flatMap { $0.compactMap { counts[$0] } }.max()
+    /// A free topic that has not as many partitions as those that it must be like, and how many these have: those that
+    /// are not free if there are any.
+    private func disagreement(
+        _ counts: [TopicReference: Int32],
+        _ free: [TopicReference]
+    ) -> (TopicReference, Int32)? {
+        for requirement in copartitioned {
+            let involved = topics(of: requirement)
+            let fixed = involved.filter { !free.contains($0) }
+            guard let count = (fixed.isEmpty ? involved : fixed).compactMap({ counts[$0] }).max() else { continue }
+            if let topic = involved.first(where: { free.contains($0) && counts[$0] != count }) { return (topic, count) }
+        }
+        return nil
     }
 
-    /// The number that follows from the sources before a repartition topic, and before those that it is brought together
-    /// with; nil as long as one of them has none.
-    private func derivedCount(
-        of topic: TopicReference,
-        _ groups: [Set<TopicReference>],
-        _ counts: [TopicReference: Int32]
-    ) -> Int32? {
-        guard leaders[topic] == nil else { return nil }
-        let together = groups.filter { $0.contains(topic) }.reduce(into: Set([topic])) { $0.formUnion($1) }
-            .filter { leaders[$0] == nil }
+    /// The topics that an operator brings together.
+    private func topics(of requirement: CopartitionRequirement) -> [TopicReference] {
+        var found: [TopicReference] = []
+        for parent in requirement.parents {
+            for source in sources(upstreamOf: parent) {
+                guard case .source(let topics) = nodes[source].kind else { continue }
+                for topic in topics where !found.contains(topic) { found.append(topic) }
+            }
+        }
+        return found
+    }
+
+    private func derivedCount(of topic: TopicReference, from counts: [TopicReference: Int32]) -> Int32? {
+        if let leader = leaders[topic] { return largestCount(upstreamOf: leader, counts) }
         var largest: Int32?
-        for node in nodes {
-            guard case .sink(let written) = node.kind, together.contains(written) else { continue }
-            guard let count = largestCount(of: topics(upstreamOf: node.id), counts) else { return nil }
+        for node in nodes where node.kind == .sink(topic) {
+            guard let count = largestCount(upstreamOf: node.id, counts) else { return nil }
             largest = max(largest ?? 0, count)
         }
         return largest
     }
 
-    private func largestCount(of topics: [TopicReference], _ counts: [TopicReference: Int32]) -> Int32? {
+    /// The most partitions of a topic that an operator's records come from; nil as long as one of them has no number.
+    private func largestCount(upstreamOf node: NodeId, _ counts: [TopicReference: Int32]) -> Int32? {
         var largest: Int32?
-        for topic in topics {
-            guard let count = counts[topic] else { return nil }
-            largest = max(largest ?? 0, count)
+        for source in sources(upstreamOf: node) {
+            guard case .source(let topics) = nodes[source].kind else { continue }
+            for topic in topics {
+                guard let count = counts[topic] else { return nil }
+                largest = max(largest ?? 0, count)
+            }
         }
         return largest
     }
@@ -137,10 +155,8 @@ extension TopologyGraph {
     private func checkCopartitioning(_ counts: [TopicReference: Int32], applicationId: String) throws {
         for requirement in copartitioned {
             var involved: [String: Int32] = [:]
-            for parent in requirement.parents {
-                for topic in topics(upstreamOf: parent) {
-                    involved[topic.resolved(applicationId: applicationId)] = counts[topic]
-                }
+            for topic in topics(of: requirement) {
+                involved[topic.resolved(applicationId: applicationId)] = counts[topic]
             }
             if Set(involved.values).count > 1 {
                 throw PartitionPlanError.unlikePartitionCounts(
