@@ -47,7 +47,15 @@ public struct KStream<Key, Value> {
         timestamps: TimestampExtractor<Key, Value> = .ofRecord(),
         offsetReset: OffsetReset? = nil
     ) {
-        self.init(reading: .source(topics), named: name, in: assembly, keys: keys, values: values)
+        self.init(
+            reading: .source(topics),
+            named: name,
+            in: assembly,
+            keys: keys,
+            values: values,
+            timestamps: timestamps,
+            offsetReset: offsetReset
+        )
     }
 
     /// A stream of what feeds a global store.
@@ -59,7 +67,15 @@ public struct KStream<Key, Value> {
         keys: Serde<Key>,
         values: Serde<Value>
     ) {
-        self.init(reading: .globalSource(topic), named: name, in: assembly, keys: keys, values: values)
+        self.init(
+            reading: .globalSource(topic),
+            named: name,
+            in: assembly,
+            keys: keys,
+            values: values,
+            timestamps: .ofRecord(),
+            offsetReset: nil
+        )
     }
 
     @inlinable
@@ -68,7 +84,9 @@ public struct KStream<Key, Value> {
         named name: String?,
         in assembly: TopologyAssembly,
         keys: Serde<Key>,
-        values: Serde<Value>
+        values: Serde<Value>,
+        timestamps: TimestampExtractor<Key, Value>,
+        offsetReset: OffsetReset?
     ) {
         let node = assembly.graph.add(kind, name: name)
         self.init(assembly: assembly, node: node, keys: keys, values: values, isRekeyed: false)
