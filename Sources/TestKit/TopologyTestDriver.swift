@@ -210,8 +210,29 @@ public final class TopologyTestDriver {
 
     // Inside
 
+    var lateRecordCount: Int { tasks.reduce(0) { $0 + $1.lateRecords } }
+
     /// The stores of this name, one for each task that has it.
     func stores(named name: String) throws -> [any InspectableStore] {
+        try taskStores(named: name).map { store in
+            guard let store = store as? any InspectableStore else {
+                throw StreamsError.invalidConfiguration("the store \(name) is not a key-value store")
+            }
+            return store
+        }
+    }
+
+    /// The window or session stores of this name, one for each task that has it.
+    func windowStores(named name: String) throws -> [any InspectableWindowStore] {
+        try taskStores(named: name).map { store in
+            guard let store = store as? any InspectableWindowStore else {
+                throw StreamsError.invalidConfiguration("the store \(name) has no windows")
+            }
+            return store
+        }
+    }
+
+    private func taskStores(named name: String) throws -> [any TaskStore] {
         let contexts = tasks.map(\.context) + (globals.map { [$0.context] } ?? [])
         let stores = contexts.compactMap { $0.stores[name] }
         guard !stores.isEmpty else {
@@ -221,12 +242,7 @@ public final class TopologyTestDriver {
                     + (known.isEmpty ? "" : "; it has \(known.joined(separator: ", "))")
             )
         }
-        return try stores.map { store in
-            guard let store = store as? any InspectableStore else {
-                throw StreamsError.invalidConfiguration("the store \(name) is not a key-value store")
-            }
-            return store
-        }
+        return stores
     }
 
     private func makeTasks() throws {
