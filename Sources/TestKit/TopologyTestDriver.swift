@@ -248,7 +248,7 @@ public final class TopologyTestDriver {
             )
             task.begin(at: producer.committedOffsets.filter { partitions.contains($0.key) })
             for queue in task.queues where queue.position == nil { queue.begin(at: 0) }
-            restore(task)
+            try restore(task)
             try task.start(wallClockMs: wallClockMs)
             return task
         }
@@ -260,16 +260,16 @@ public final class TopologyTestDriver {
         }
     }
 
-    private func restore(_ task: StreamTask) {
+    private func restore(_ task: StreamTask) throws {
         for store in task.context.stores.values where store.isLogged {
             let changelog = TopicPartition("\(applicationId)-\(store.name)-changelog", task.id.partition)
             for record in log.records(of: changelog) {
-                record.key?.withUnsafeBytes { key in
+                try record.key?.withUnsafeBytes { key in
                     guard let value = record.value else {
-                        store.restore(key: key, value: nil, timestamp: record.timestampMs)
+                        try store.restore(key: key, value: nil, timestamp: record.timestampMs)
                         return
                     }
-                    value.withUnsafeBytes { store.restore(key: key, value: $0, timestamp: record.timestampMs) }
+                    try value.withUnsafeBytes { try store.restore(key: key, value: $0, timestamp: record.timestampMs) }
                 }
             }
         }
