@@ -3,21 +3,30 @@ import MillraceStreamsRuntime
 import MillraceTopology
 
 extension KStream {
-    /// Writes the stream to a topic, each record to the partition of its key as Kafka's default partitioner chooses it.
+    /// Writes the stream to a topic, each record to the partition of its key as Kafka's default partitioner chooses it,
+    /// or to those that a partitioner of your own chooses.
     ///
     /// - Parameters:
     ///   - topic: the topic; it must exist when the application starts.
     ///   - keys: how keys are written; may be left out if the stream has them as they were read.
     ///   - values: how values are written; likewise.
+    ///   - partitioner: chooses the partition, several or none; nil for that of the key.
     ///   - name: the operator's name.
     @inlinable
     public func to(
         _ topic: String,
         keys: Serde<Key>? = nil,
         values: Serde<Value>? = nil,
+        partitioner: StreamPartitioner<Key, Value>? = nil,
         named name: String? = nil
     ) {
-        write(to: .external(topic), keys: keys ?? self.keys, values: values ?? self.values, named: name)
+        write(
+            to: .external(topic),
+            keys: keys ?? self.keys,
+            values: values ?? self.values,
+            partitioner: partitioner,
+            named: name
+        )
     }
 
     /// Writes a stream whose values may be missing, such as that of a table: nil becomes null, which deletes the key on a
@@ -27,9 +36,16 @@ extension KStream {
         _ topic: String,
         keys: Serde<Key>? = nil,
         values: Serde<Wrapped>,
+        partitioner: StreamPartitioner<Key, Value>? = nil,
         named name: String? = nil
     ) where Value == Wrapped? {
-        write(to: .external(topic), keys: keys ?? self.keys, values: values.optional, named: name)
+        write(
+            to: .external(topic),
+            keys: keys ?? self.keys,
+            values: values.optional,
+            partitioner: partitioner,
+            named: name
+        )
     }
 
     /// Sends the stream through an internal topic, so that records of one key come to one task, and the work after it is
@@ -37,19 +53,31 @@ extension KStream {
     ///
     /// - Parameters:
     ///   - partitions: how many partitions the internal topic has; nil for as many as the topics before it.
+    ///   - keys: how keys are written and read; may be left out if the stream has them as they were read.
+    ///   - values: how values are written and read; likewise.
+    ///   - partitioner: chooses the partition, several or none; nil for that of the key. Joins and tables find together
+    ///     only what its keys bring together.
     ///   - name: the internal topic's name, `<application id>-<name>-repartition`.
     @inlinable
     public func repartition(
         partitions: Int32? = nil,
         keys: Serde<Key>? = nil,
         values: Serde<Value>? = nil,
+        partitioner: StreamPartitioner<Key, Value>? = nil,
         named name: String? = nil
     ) -> KStream<Key, Value> {
         let topicName = name ?? assembly.graph.unusedRepartitionName("\(assembly.name(of: node))-through")
         let topic = TopicReference.repartition(topicName, partitions: partitions)
         let keys = assembly.require(keys ?? self.keys, "keys", for: node)
         let values = assembly.require(values ?? self.values, "values", for: node)
-        write(to: topic, keys: keys, values: values, named: "\(topicName)-repartition-sink", dropsNullKeys: true)
+        write(
+            to: topic,
+            keys: keys,
+            values: values,
+            partitioner: partitioner,
+            named: "\(topicName)-repartition-sink",
+            dropsNullKeys: true
+        )
         return KStream(source: [topic], named: "\(topicName)-repartition", in: assembly, keys: keys, values: values)
     }
 
@@ -58,6 +86,7 @@ extension KStream {
         to topic: TopicReference,
         keys: Serde<Key>?,
         values: Serde<Value>?,
+        partitioner: StreamPartitioner<Key, Value>? = nil,
         named name: String?,
         dropsNullKeys: Bool = false
     ) {
@@ -65,6 +94,16 @@ extension KStream {
         let keys = assembly.require(keys, "keys", for: sink)
         let values = assembly.require(values, "values", for: sink)
         let name = assembly.name(of: sink)
+        if let partitioner {
+            return write(
+                to: topic,
+                keys: keys,
+                values: values,
+                partitioner: partitioner,
+                dropsNullKeys: dropsNullKeys,
+                by: name
+            )
+        }
         port.add { context in
             let output = context.output(to: topic)
             let scratch = Scratch()

@@ -230,23 +230,6 @@ extension KStream {
         }
     }
 
-    /// Puts the records of two streams into one. Records of one partition keep their order; between the two streams
-    /// the earlier timestamp comes first as far as both are there.
-    @inlinable
-    public func merge(_ other: KStream<Key, Value>, named name: String? = nil) -> KStream<Key, Value> {
-        let result = KStream(
-            assembly: assembly,
-            node: assembly.add("merge", named: name, after: [node, other.node]),
-            keys: keys ?? other.keys,
-            values: values ?? other.values,
-            isRekeyed: isRekeyed || other.isRekeyed
-        )
-        let target = result.port
-        port.add { context in target.compose(context) }
-        other.port.add { context in target.compose(context) }
-        return result
-    }
-
     @inlinable
     func changed<NewKey, NewValue>(
         _ operation: String,

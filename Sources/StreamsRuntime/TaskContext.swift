@@ -97,6 +97,11 @@ public final class TaskContext {
         output(named: topic.resolved(applicationId: applicationId))
     }
 
+    /// The outputs of an operator that names topics only when it sees the records.
+    public func outputsOnDemand(of operatorName: String) -> OutputsOnDemand {
+        OutputsOnDemand(operatorName: operatorName, outputs: outputs, failures: failures)
+    }
+
     /// Where a store's changes go; nil if the store has no changelog.
     public func changelog(of store: StoreDefinition) -> ChangelogOutput? {
         guard store.isLogged else { return nil }

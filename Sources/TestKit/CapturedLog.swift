@@ -21,6 +21,8 @@ final class CapturedLog {
     /// What the tasks wrote, across all topics: where, and the record's place there.
     private(set) var writes: [(partition: TopicPartition, index: Int)] = []
     private var committedWrites = 0
+    /// The topics that tasks have written; which they are may be known only while records are processed.
+    private var writtenTopics: Set<String> = []
 
     init(partitionCounts: [String: Int32]) {
         self.partitionCounts = partitionCounts
@@ -47,6 +49,7 @@ final class CapturedLog {
         to partition: TopicPartition,
         isWrite: Bool
     ) throws {
+        if isWrite { writtenTopics.insert(partition.topic) }
         let startOffset = Int64(recordCount(of: partition))
         batch.storeBytes(of: startOffset.bigEndian, as: Int64.self)
         let bytes = [UInt8](batch)
@@ -87,10 +90,8 @@ final class CapturedLog {
     }
 
     /// Forgets what tasks wrote since the last commit. What the test piped in stays: it is not part of a transaction.
-    ///
-    /// - Parameter isWritten: whether tasks write a topic.
-    func abort(_ isWritten: (String) -> Bool) {
-        for (partition, state) in partitions where isWritten(partition.topic) {
+    func abort() {
+        for (partition, state) in partitions where writtenTopics.contains(partition.topic) {
             partitions[partition]?.batches.removeSubrange(state.committedBatches...)
             partitions[partition]?.records.removeSubrange(state.committedRecords...)
         }

@@ -33,8 +33,7 @@ public final class TopologyTestDriver {
     private let commitMode: CommitMode
     private let routing: TopicRouting
     private let plan: PartitionPlan
-    private let writtenTopics: Set<String>
-    private let outputTopics: Set<String>
+    private let internalTopics: Set<String>
     let log: CapturedLog
     private let producer: CapturingProducer
     private let collector: RecordCollector
@@ -84,24 +83,19 @@ public final class TopologyTestDriver {
             throw StreamsError.partitions(error)
         }
         var counts = partitions
-        var written: Set<String> = []
-        var outputs: Set<String> = []
+        var internalTopics: Set<String> = []
         counts.merge(plan.partitions) { $1 }
         for part in topology.graph.subtopologies() {
             for store in part.stores.compactMap({ topology.graph.stores[$0] }) where store.isLogged {
                 let changelog = "\(applicationId)-\(store.changelogTopic)"
                 counts[changelog] = plan.taskCounts[part.id]
-                written.insert(changelog)
+                internalTopics.insert(changelog)
             }
-            for topic in part.sinkTopics {
-                written.insert(topic.resolved(applicationId: applicationId))
-                if !topic.isInternal { outputs.insert(topic.resolved(applicationId: applicationId)) }
+            for topic in part.sinkTopics where topic.isInternal {
+                internalTopics.insert(topic.resolved(applicationId: applicationId))
             }
         }
-        written.formUnion(configuration.deadLetterTopics)
-        outputs.formUnion(configuration.deadLetterTopics)
-        writtenTopics = written
-        outputTopics = outputs
+        self.internalTopics = internalTopics
         log = CapturedLog(partitionCounts: counts)
         producer = CapturingProducer(log)
         // Each record is a batch of its own, so small ones do.
@@ -141,7 +135,7 @@ public final class TopologyTestDriver {
     /// Outputs that a test has read before it was committed, and that are written again, are read again.
     public func crash() throws {
         try collector.abort()
-        log.abort { writtenTopics.contains($0) }
+        log.abort()
         fetchedBatches = [:]
         for (partition, count) in readRecords {
             readRecords[partition] = min(count, log.recordCount(of: partition))
@@ -208,7 +202,7 @@ public final class TopologyTestDriver {
     public func readAllRaw() -> [RawTestRecord] {
         defer { readWrites = log.writes.count }
         return log.writes[readWrites...].compactMap { write in
-            outputTopics.contains(write.partition.topic) ? log.records(of: write.partition)[write.index] : nil
+            internalTopics.contains(write.partition.topic) ? nil : log.records(of: write.partition)[write.index]
         }
     }
 
@@ -343,7 +337,7 @@ public final class TopologyTestDriver {
     /// What an application does that stops at an error: nothing of the transaction stays, except dead letters.
     private func stop(_ task: StreamTask) throws {
         try collector.abort()
-        log.abort { writtenTopics.contains($0) }
+        log.abort()
         try collector.write(apart: task.context.failures.farewells)
     }
 

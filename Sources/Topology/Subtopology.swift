@@ -44,7 +44,7 @@ extension TopologyGraph {
                 switch nodes[id].kind {
                 case .source(let topics): sources += topics
                 case .sink(let topic): if !sinks.contains(topic) { sinks.append(topic) }
-                case .processor: break
+                case .processor, .dynamicSink: break
                 }
                 stores.formUnion(nodes[id].stores)
             }

@@ -24,6 +24,8 @@ extension TopologyGraph {
             "Processor: \(node.name) (stores: [\(node.stores.joined(separator: ", "))])"
         case .sink(let topic):
             "Sink: \(node.name) (topic: \(topic.name))"
+        case .dynamicSink:
+            "Sink: \(node.name) (topic: chosen for each record)"
         }
     }
 

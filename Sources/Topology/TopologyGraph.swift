@@ -16,6 +16,8 @@ public struct TopologyGraph: Sendable, Hashable {
         case processor(String)
         /// Writes a topic.
         case sink(TopicReference)
+        /// Writes topics that are chosen record by record.
+        case dynamicSink
     }
 
     /// One operator.
@@ -130,13 +132,14 @@ public struct TopologyGraph: Sendable, Hashable {
         case .source(let topics): return topics.isEmpty ? "source" : topics.map(\.name).joined(separator: "-")
         case .processor(let operation): return base.map { "\($0)-\(operation)" } ?? operation
         case .sink(let topic): return base.map { "\($0)-to-\(topic.name)" } ?? topic.name
+        case .dynamicSink: return base.map { "\($0)-route" } ?? "route"
         }
     }
 
     private func topics(of kind: Kind) -> [TopicReference] {
         switch kind {
         case .source(let topics): topics
-        case .processor: []
+        case .processor, .dynamicSink: []
         case .sink(let topic): [topic]
         }
     }

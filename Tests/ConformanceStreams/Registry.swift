@@ -6,7 +6,9 @@ enum Registry {
     typealias Register = @Sendable (StreamsBuilder, Parameters) throws -> Void
     typealias TextStream = KStream<String?, String?>
 
-    static let topologies: [String: Register] = stateless.merging(stateful) { first, _ in first }
+    static let topologies = [stateless, stateful, routing].reduce(into: [String: Register]()) {
+        $0.merge($1) { first, _ in first }
+    }
 
     /// Those where the order between output topics is not the reference's business.
     static let withInternalTopics: Set<String> = ["shared-repartition", "cached-chain"]
