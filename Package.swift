@@ -129,7 +129,7 @@ let package = Package(
             [
                 "MillracePrimitives", "MillraceRecordFormat", "MillraceStateStores", "MillraceLogClient",
                 "MillraceTopology", "MillraceStreamsRuntime",
-            ]
+            ] + collections
         ),
         module("FoundationSerdes", ["MillracePrimitives", "MillraceStreams"]),
         .target(

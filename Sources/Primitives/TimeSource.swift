@@ -17,6 +17,9 @@ public protocol TimeSource: Sendable {
 
 /// The operating system's clocks. The only place that asks for them.
 public struct SystemTime: TimeSource {
+    /// The clock that asynchronous code sleeps by.
+    public static var clock: any Clock<Duration> { ContinuousClock() }
+
     /// Makes a time source.
     public init() {}
 

@@ -26,7 +26,7 @@ package final class StreamTask {
         configuration: StreamsConfiguration,
         outputs: any OutputProvider,
         logger: Logger,
-        pause: @escaping (Duration) -> Void
+        host: TaskHost
     ) throws {
         self.id = id
         var logger = logger
@@ -37,7 +37,7 @@ package final class StreamTask {
             configuration: configuration,
             outputs: outputs,
             logger: logger,
-            pause: pause
+            host: host
         )
         self.context = context
         var drivers: [TopologyGraph.NodeId: SourceDriver] = [:]

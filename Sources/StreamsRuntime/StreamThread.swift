@@ -332,7 +332,7 @@ final class StreamThread: RebalanceListener {
             configuration: configuration,
             outputs: collector,
             logger: logger,
-            pause: environment.pause
+            host: TaskHost(pause: environment.pause, wake: { [progress] in progress.wakeup.withLock { $0 }?.ring() })
         )
         task.begin(at: committed)
         let restored = try restorer.restore(task, shouldStop: environment.shouldStop)

@@ -53,6 +53,7 @@ public final class TaskContext {
     package let wallClockSchedule = PunctuationSchedule()
 
     private let outputs: any OutputProvider
+    package let host: TaskHost
     /// Whether an operator asked for a commit since the last one.
     package internal(set) var isCommitRequested = false
     private var composed: [ObjectIdentifier: AnyObject] = [:]
@@ -62,19 +63,19 @@ public final class TaskContext {
     private(set) var parts: [any TaskPart] = []
     let registers = TaskRegisters()
 
-    /// - Parameter pause: waits before something that failed is tried again, unless the thread is to stop.
     init(
         taskId: TaskId,
         applicationId: String,
         configuration: StreamsConfiguration,
         outputs: any OutputProvider,
         logger: Logger,
-        pause: @escaping (Duration) -> Void
+        host: TaskHost
     ) {
         self.taskId = taskId
         self.applicationId = applicationId
         cacheMaximumBytes = configuration.cacheMaximumBytes
         self.outputs = outputs
+        self.host = host
         record = .allocate(capacity: 1)
         record.initialize(to: CurrentRecord())
         failures = FailureHandling(
@@ -83,7 +84,7 @@ public final class TaskContext {
             configuration: configuration,
             outputs: outputs,
             logger: logger,
-            pause: pause
+            pause: host.pause
         )
     }
 

@@ -238,7 +238,10 @@ public final class TopologyTestDriver {
                 configuration: configuration,
                 outputs: collector,
                 logger: quiet,
-                pause: { [weak self] in self?.wallClockMs += $0.wholeMilliseconds }
+                host: TaskHost(
+                    pause: { [weak self] in self?.wallClockMs += $0.wholeMilliseconds },
+                    callExecutor: CallExecutor.shared
+                )
             )
             task.begin(at: producer.committedOffsets.filter { partitions.contains($0.key) })
             for queue in task.queues where queue.position == nil { queue.begin(at: 0) }

@@ -30,6 +30,8 @@ public enum TopologyMistake: Error, Sendable, Hashable, CustomStringConvertible 
     case unknownBranch(operator: String, branch: String, known: [String])
     /// Two branches of one split have the same name.
     case duplicateBranch(operator: String, branch: String)
+    /// An operator was given a number or a duration that makes no sense.
+    case invalidArgument(operator: String, problem: String)
 
     /// What is wrong and what to do.
     public var description: String {
@@ -64,6 +66,8 @@ public enum TopologyMistake: Error, Sendable, Hashable, CustomStringConvertible 
             "\(name): there is no branch \"\(branch)\"; there are: \(known.joined(separator: ", "))"
         case .duplicateBranch(let name, let branch):
             "\(name): two branches are named \"\(branch)\""
+        case .invalidArgument(let name, let problem):
+            "\(name): \(problem)"
         }
     }
 }

@@ -1,0 +1,19 @@
+/// What a task needs of whoever runs it: a stream thread, or a test driver.
+package struct TaskHost {
+    /// Waits before something that failed is tried again, unless the thread is to stop.
+    package var pause: (Duration) -> Void
+    /// Lets the thread that runs the task call `tick` soon; may be called from any thread.
+    package var wake: @Sendable () -> Void
+    /// Where asynchronous calls run, each to its end before the next record; nil for Swift's own threads, side by side.
+    package var callExecutor: (any TaskExecutor)?
+
+    package init(
+        pause: @escaping (Duration) -> Void,
+        wake: @escaping @Sendable () -> Void = {},
+        callExecutor: (any TaskExecutor)? = nil
+    ) {
+        self.pause = pause
+        self.wake = wake
+        self.callExecutor = callExecutor
+    }
+}
