@@ -38,14 +38,18 @@ public struct KGroupedStream<Key, Value> {
         let keys = requiredKeys
         guard stream.isRekeyed, stream.values == nil || sharing.withoutValues != nil, sharing.complete == nil else {
             return grouped().stateful("count", keys: keys, state: .int64, store: store, named: name) { _, _, count in
-                (count ?? 0) &+ 1
+                let before = count ?? 0
+                count = before
+                return before &+ 1
             }
         }
         // Nobody needs the values, and nobody said how to write them: their presence is enough.
         let present = sharing.withoutValues ?? repartitionedPresence(keys)
         sharing.withoutValues = present
         return present.stateful("count", keys: keys, state: .int64, store: store, named: name) { _, _, count in
-            (count ?? 0) &+ 1
+            let before = count ?? 0
+            count = before
+            return before &+ 1
         }
     }
 
@@ -87,7 +91,9 @@ public struct KGroupedStream<Key, Value> {
             key,
             value,
             aggregate in
-            try combine(key, value, try aggregate ?? initial())
+            let before = try aggregate ?? initial()
+            aggregate = before
+            return try combine(key, value, before)
         }
     }
 

@@ -22,13 +22,14 @@ public struct KStream<Key, Value> {
     init(
         assembly: TopologyAssembly,
         node: TopologyGraph.NodeId,
+        port: Port<Key, Value> = Port(),
         keys: Serde<Key>?,
         values: Serde<Value>?,
         isRekeyed: Bool
     ) {
         self.assembly = assembly
         self.node = node
-        port = Port()
+        self.port = port
         self.keys = keys
         self.values = values
         self.isRekeyed = isRekeyed

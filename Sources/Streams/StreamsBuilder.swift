@@ -1,3 +1,4 @@
+import MillracePrimitives
 import MillraceStreamsRuntime
 import MillraceTopology
 
@@ -25,15 +26,24 @@ public final class StreamsBuilder {
     ///   - topic: the topic; it must exist when the application starts.
     ///   - keys: how keys are read.
     ///   - values: how values are read.
+    ///   - idleAfter: lets time go on while no record comes, so that windows and suppressions close on a stream that has
+    ///     stopped. When the topic's partition has been silent for this long by the wall clock, the task's stream time is
+    ///     that of its last record and goes on with the wall clock, in steps of a second that grow to a twentieth of the
+    ///     silence; a record that comes afterwards with an earlier timestamp is late. Time does not go on while another
+    ///     source of the task has records to process, or beyond the time of one that had a record within its own pause
+    ///     (the longest given, where none is). Operators behind a repartition topic inherit the pause and count it from
+    ///     the last record there: what operators before it give only as time goes on may then be late for them, unless
+    ///     they have a grace period. Nil: time stands still without records, as in Kafka Streams.
     ///   - name: the operator's name; nil for one made from the topic's.
     @inlinable
     public func stream<Key, Value>(
         _ topic: String,
         keys: Serde<Key>,
         values: Serde<Value>,
+        idleAfter: Duration? = nil,
         named name: String? = nil
     ) -> KStream<Key, Value> {
-        stream([topic], keys: keys, values: values, named: name)
+        stream([topic], keys: keys, values: values, idleAfter: idleAfter, named: name)
     }
 
     /// Reads several topics of one kind as one stream.
@@ -42,9 +52,18 @@ public final class StreamsBuilder {
         _ topics: [String],
         keys: Serde<Key>,
         values: Serde<Value>,
+        idleAfter: Duration? = nil,
         named name: String? = nil
     ) -> KStream<Key, Value> {
-        KStream(source: topics.map { .external($0) }, named: name, in: shared, keys: keys, values: values)
+        let stream = KStream(
+            source: topics.map { .external($0) },
+            named: name,
+            in: shared,
+            keys: keys,
+            values: values
+        )
+        if let idleAfter { shared.graph.setIdle(stream.node, afterMs: idleAfter.wholeMilliseconds) }
+        return stream
     }
 
     /// Reads a topic as a table: the last value of each key. A null value removes its key; records without a key are
@@ -54,14 +73,14 @@ public final class StreamsBuilder {
     ///   - topic: the topic; usually a compacted one.
     ///   - keys: how keys are read and stored.
     ///   - values: how values are read and stored.
-    ///   - store: the store that holds the table.
+    ///   - store: where the table is kept; nil for a store only if an operator needs one, as a join does.
     ///   - name: the operator's name; nil for one made from the topic's.
     @inlinable
     public func table<Key, Value>(
         _ topic: String,
         keys: Serde<Key>,
         values: Serde<Value>,
-        store: StoreOptions = StoreOptions(),
+        store: StoreOptions? = nil,
         named name: String? = nil
     ) -> KTable<Key, Value> {
         KStream(

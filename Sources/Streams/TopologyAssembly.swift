@@ -11,7 +11,20 @@ final class TopologyAssembly {
     /// The stores that operators were connected to by reference, by name.
     var declaredStores: [String: StoreDeclaration] = [:]
 
+    private var processorOutputs: [TopologyGraph.NodeId: ProcessorOutputs] = [:]
+
     init() {}
+
+    /// Lets a processor have outputs besides its main one.
+    @usableFromInline
+    func addOutputs(to node: TopologyGraph.NodeId) -> ProcessorOutputs {
+        let outputs = ProcessorOutputs()
+        processorOutputs[node] = outputs
+        return outputs
+    }
+
+    /// The outputs of a processor; nil if the operator is none.
+    func outputs(of node: TopologyGraph.NodeId) -> ProcessorOutputs? { processorOutputs[node] }
 
     /// Adds an operator.
     @usableFromInline

@@ -6,6 +6,8 @@ import MillraceRecordFormat
 /// The fetched records of one input partition of a task, and the place up to which they were processed.
 package final class PartitionQueue {
     package let partition: TopicPartition
+    /// After how long without records the source is idle, in milliseconds; nil if it never is.
+    let idleAfterMs: Int64?
     private let driver: SourceDriver
     private let record: UnsafeMutablePointer<CurrentRecord>
 
@@ -19,6 +21,10 @@ package final class PartitionQueue {
     package private(set) var position: Int64?
     /// The greatest timestamp of the records processed, in milliseconds; -1 before the first.
     package private(set) var timeMs = PartitionMetadata.noTime
+    /// The wall clock at the last record, or when the task began.
+    private var silentSinceMs: Int64 = 0
+    /// Where the time without records goes on after a restart: the stream time that the task had reached.
+    private var resumedMs = PartitionMetadata.noTime
     /// The leader epoch of the records under way, remembered with a commit.
     private(set) var leaderEpoch: Int32?
     /// An upper bound of the records that wait here.
@@ -27,8 +33,14 @@ package final class PartitionQueue {
     private(set) var knownEnd: Int64 = -1
     var isPaused = false
 
-    init(partition: TopicPartition, driver: SourceDriver, record: UnsafeMutablePointer<CurrentRecord>) {
+    init(
+        partition: TopicPartition,
+        idleAfterMs: Int64?,
+        driver: SourceDriver,
+        record: UnsafeMutablePointer<CurrentRecord>
+    ) {
         self.partition = partition
+        self.idleAfterMs = idleAfterMs
         self.driver = driver
         self.record = record
         cursor = .allocate(capacity: 1)
@@ -53,6 +65,22 @@ package final class PartitionQueue {
     /// Takes up the partition's time where it was at the last commit.
     func restore(timeMs: Int64) {
         self.timeMs = timeMs
+    }
+
+    /// Begins to wait for records, at a stream time that may be the outcome of waiting before a restart.
+    func beginWaiting(wallClockMs: Int64, streamTimeMs: Int64) {
+        silentSinceMs = wallClockMs
+        if timeMs >= 0 { resumedMs = streamTimeMs }
+    }
+
+    /// What the queue says about the time while no record comes.
+    var idleSource: IdleTime.Source {
+        IdleTime.Source(
+            idleAfterMs: idleAfterMs,
+            timeMs: max(timeMs, resumedMs),
+            silentSinceMs: silentSinceMs,
+            hasMore: prepare() || (position ?? 0) < knownEnd
+        )
     }
 
     /// Notes that the partition holds records up to an offset, so that the first of them are waited for.
@@ -113,6 +141,8 @@ package final class PartitionQueue {
         record.pointee.partitionTimeMs = timeMs
         defer {
             timeMs = record.pointee.partitionTimeMs
+            silentSinceMs = record.pointee.wallClockMs
+            resumedMs = PartitionMetadata.noTime
             if record.pointee.offset >= 0 { position = record.pointee.offset + 1 }
         }
         try withExtendedLifetime(current) { try driver.drive(cursor, limits) }

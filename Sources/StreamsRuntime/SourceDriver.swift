@@ -46,6 +46,8 @@ public struct CurrentRecord {
     /// The wall clock, in milliseconds since 1970, as it was when the record's slice of work began: operators never ask a
     /// clock.
     public var wallClockMs: Int64 = 0
+    /// Whether an operator asked for a commit since the last one.
+    public var isCommitRequested = false
     /// How many records were processed since the counter was read.
     public var processed = 0
     /// Its encoded headers; valid while the record is processed.

@@ -14,6 +14,11 @@ package final class StreamTask {
     private var committed: [TopicPartition: CommittedOffset] = [:]
     private let commitParticipants: [any CommitParticipant]
     private let tickParticipants: [any TickParticipant]
+    private let streamTimeParticipants: [any StreamTimeParticipant]
+    /// The stream time where a source may be idle: it is then more than the greatest timestamp of the partitions.
+    private let idleTime: TaskRegister?
+    /// When to look next whether time has gone on without records.
+    private var nextIdleCheckMs = Int64.max
     private let lifecycleParticipants: [any LifecycleParticipant]
     /// Records left out because something failed at them.
     package var skippedRecords: Int { context.failures.skippedRecords }
@@ -47,17 +52,35 @@ package final class StreamTask {
             }
             let driver = drivers[node] ?? code.makeDriver(context)
             drivers[node] = driver
-            return PartitionQueue(partition: partition, driver: driver, record: context.record)
+            return PartitionQueue(
+                partition: partition,
+                idleAfterMs: plan.topology.graph.idlePauseMs(of: node),
+                driver: driver,
+                record: context.record
+            )
         }
-        // Parts enlist from the end of a topology to its beginning; what an upstream part passes on may still change a
-        // downstream one.
-        let parts = context.parts.reversed()
+        let parts = Self.upstreamFirst(context.parts, in: plan.topology.graph)
         commitParticipants = parts.compactMap { $0 as? any CommitParticipant }
         tickParticipants = parts.compactMap { $0 as? any TickParticipant }
+        streamTimeParticipants = parts.compactMap { $0 as? any StreamTimeParticipant }
         lifecycleParticipants = parts.compactMap { $0 as? any LifecycleParticipant }
+        let mayBeIdle = queues.contains { $0.idleAfterMs != nil }
+        idleTime = mayBeIdle ? context.register(named: "stream-time", initial: PartitionMetadata.noTime) : nil
         try context.registers.settle(in: queues.map(\.partition), of: id)
         for topic in configuration.deadLetterTopics { _ = try outputs.output(to: topic) }
         if let failure = context.compositionFailure { throw failure }
+    }
+
+    /// Parts in the order of their operators: what an upstream part passes on may still change a downstream one.
+    ///
+    /// They enlist while the code is composed, from its end to its beginning, but a store that others look up rows in may
+    /// be made by one of those.
+    private static func upstreamFirst(_ parts: [any TaskPart], in graph: TopologyGraph) -> [any TaskPart] {
+        let operators = graph.firstOperators
+        return parts.reversed().enumerated()
+            .map { (rank: (operators[$1.name] ?? Int.max, $0), part: $1) }
+            .sorted { $0.rank < $1.rank }
+            .map(\.part)
     }
 
     /// Processes up to about `maximumCount` records, the earliest of all queues first; returns how many.
@@ -91,7 +114,7 @@ package final class StreamTask {
                 leaveRecord()
                 try punctuateStreamTime()
             }
-            if context.isCommitRequested { break }
+            if context.record.pointee.isCommitRequested { break }
             guard let next = try chooseQueue() else { break }
             choice = next
         }
@@ -109,15 +132,25 @@ package final class StreamTask {
     }
 
     private func punctuateStreamTime() throws {
-        _ = try context.streamTimeSchedule.run(at: context.record.pointee.streamTimeMs) { wrapped($1, in: $0) }
+        let nowMs = context.record.pointee.streamTimeMs
+        // What is written to a store has a timestamp as well.
+        context.record.pointee.timestamp = nowMs
+        _ = try context.streamTimeSchedule.run(at: nowMs) { timed($1, in: $0) }
     }
 
     /// Begins, with stores and registers restored.
     package func start(wallClockMs: Int64) throws {
-        context.record.pointee.wallClockMs = wallClockMs
-        for part in lifecycleParticipants {
-            try calling(part, or: { .timed(id, part: $0, underlying: $1) }) { try part.start() }
+        try context.start(wallClockMs: wallClockMs) {
+            for part in lifecycleParticipants {
+                do { try part.start() } catch { throw timed(error, in: part.name) }
+            }
         }
+        for queue in queues {
+            queue.beginWaiting(wallClockMs: wallClockMs, streamTimeMs: context.record.pointee.streamTimeMs)
+        }
+        if idleTime != nil { nextIdleCheckMs = wallClockMs }
+        // Operators may have made further ones as they began.
+        try context.registers.settle(in: queues.map(\.partition), of: id)
     }
 
     /// Ends after the last commit.
@@ -127,7 +160,9 @@ package final class StreamTask {
 
     /// When something is to be done although no record comes, in milliseconds since 1970; `Int64.max` if nothing is.
     package var nextTickMs: Int64 {
-        tickParticipants.reduce(context.wallClockSchedule.dueMs.pointee) { min($0, $1.nextTickMs) }
+        tickParticipants.reduce(min(context.wallClockSchedule.dueMs.pointee, nextIdleCheckMs)) {
+            min($0, $1.nextTickMs)
+        }
     }
 
     /// Tells the task the time: from now on this is the wall clock of the records. Costs next to nothing.
@@ -139,15 +174,37 @@ package final class StreamTask {
     package func tick() throws -> Bool {
         let nowMs = context.record.pointee.wallClockMs
         guard nextTickMs <= nowMs else { return false }
-        var hasRun = try context.wallClockSchedule.run(at: nowMs) { wrapped($1, in: $0) }
+        context.record.pointee.timestamp = nowMs
+        var hasRun = try context.wallClockSchedule.run(at: nowMs) { timed($1, in: $0) }
         for part in tickParticipants where part.nextTickMs <= nowMs {
-            try calling(part, or: { .timed(id, part: $0, underlying: $1) }) { try part.tick(wallClockMs: nowMs) }
+            do { try part.tick(wallClockMs: nowMs) } catch { throw timed(error, in: part.name) }
             hasRun = true
         }
+        if nextIdleCheckMs <= nowMs, try passTime() { hasRun = true }
         return hasRun
     }
 
-    private func wrapped(_ error: any Error, in part: String) -> any Error {
+    /// Lets time go on where no record comes; returns whether it has.
+    private func passTime() throws -> Bool {
+        guard let idleTime else { return false }
+        let nowMs = context.record.pointee.wallClockMs
+        let sources = queues.map(\.idleSource)
+        let stepMs = IdleTime.stepMs(of: sources, wallClockMs: nowMs)
+        nextIdleCheckMs = PunctuationSchedule.sum(nowMs, stepMs)
+        guard let timeMs = IdleTime.streamTimeMs(of: sources, wallClockMs: nowMs),
+            timeMs >= PunctuationSchedule.sum(context.record.pointee.streamTimeMs, stepMs)
+        else { return false }
+        idleTime.value = timeMs
+        context.record.pointee.streamTimeMs = timeMs
+        context.record.pointee.timestamp = timeMs
+        for part in streamTimeParticipants {
+            do { try part.advance(streamTimeMs: timeMs) } catch { throw timed(error, in: part.name) }
+        }
+        if isStreamTimeDue { try punctuateStreamTime() }
+        return true
+    }
+
+    private func timed(_ error: any Error, in part: String) -> any Error {
         if let error = error as? ClientError, error.isCuredByRestart { return error }
         return StreamsError.timed(id, part: part, underlying: error)
     }
@@ -186,24 +243,15 @@ package final class StreamTask {
 
     /// Passes on what parts held back, from the first operator to the last.
     package func prepareCommit() throws {
-        context.isCommitRequested = false
+        context.record.pointee.isCommitRequested = false
         for part in commitParticipants {
-            try calling(part, or: { .flushing(id, part: $0, underlying: $1) }) { try part.prepareCommit() }
-        }
-    }
-
-    /// Calls a part of the task; what it throws is wrapped, unless beginning again from the last commit cures it.
-    private func calling(
-        _ part: any TaskPart,
-        or error: (String, any Error) -> StreamsError,
-        _ call: () throws -> Void
-    ) throws {
-        do {
-            try call()
-        } catch let error as ClientError where error.isCuredByRestart {
-            throw error
-        } catch let failure {
-            throw error(part.name, failure)
+            do {
+                try part.prepareCommit()
+            } catch let error as ClientError where error.isCuredByRestart {
+                throw error
+            } catch {
+                throw StreamsError.flushing(id, part: part.name, underlying: error)
+            }
         }
     }
 
@@ -252,7 +300,8 @@ package final class StreamTask {
             registers[queue.partition] = metadata.registers
         }
         context.registers.restore(registers)
-        context.record.pointee.streamTimeMs = queues.map(\.timeMs).max() ?? PartitionMetadata.noTime
+        let timeMs = queues.map(\.timeMs).max() ?? PartitionMetadata.noTime
+        context.record.pointee.streamTimeMs = max(timeMs, idleTime?.value ?? timeMs)
     }
 
     /// Whether these are the positions that this task committed last: nobody else had its partitions since.

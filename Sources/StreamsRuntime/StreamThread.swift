@@ -136,7 +136,7 @@ final class StreamThread: RebalanceListener {
         if !isStalled { isDirty = true }
         let isCommitDue =
             now - lastCommit >= configuration.commitInterval.wholeNanoseconds
-            || taskOrder.contains { $0.context.isCommitRequested }
+            || taskOrder.contains { $0.context.record.pointee.isCommitRequested }
         if isCommitDue { try commit(lettingGo: false) }
         if environment.endsWhenCaughtUp, !hasFetched, isStalled, queues.values.allSatisfy({ $0.bufferedRecords == 0 }) {
             try commit(lettingGo: true)

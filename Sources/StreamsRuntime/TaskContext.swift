@@ -53,13 +53,14 @@ public final class TaskContext {
     package let wallClockSchedule = PunctuationSchedule()
 
     private let outputs: any OutputProvider
+    private var isStarted = false
+    private var hasBegun = false
+    private var beginnings: [() -> Void] = []
     package let host: TaskHost
-    /// Whether an operator asked for a commit since the last one.
-    package internal(set) var isCommitRequested = false
     private var composed: [ObjectIdentifier: AnyObject] = [:]
     private var tablesAhead: [ByteTable] = []
     package private(set) var stores: [String: any TaskStore] = [:]
-    /// In the order in which they enlisted: downstream first, because a composition begins at its end.
+    /// In the order in which they enlisted.
     private(set) var parts: [any TaskPart] = []
     let registers = TaskRegisters()
 
@@ -140,16 +141,55 @@ public final class TaskContext {
         registers.register(named: name, initial: initial)
     }
 
-    /// Lets a part take part in commits, ticks, the course of time, beginning and end, as its protocols say. To be called
-    /// when what comes after it in the topology is composed; a store is enlisted by `store(named:make:)`.
+    /// Lets a part take part in commits, ticks, the course of time, beginning and end, as its protocols say; its name, that
+    /// of an operator or store, tells its place among the others. A store is enlisted by `store(named:make:)`.
     @usableFromInline
     package func enlist(_ part: any TaskPart) {
         parts.append(part)
     }
 
-    /// Asks for a commit as soon as the record under way is processed.
-    package func requestCommit() {
-        isCommitRequested = true
+    /// Makes a schedule for an operator. One made while the task is composed starts as it begins; one made until it has
+    /// begun keeps its next due time, on the stream time, across a restart.
+    ///
+    /// - Parameter number: tells it from the operator's other schedules, the same way in each run.
+    package func schedule(
+        _ operatorName: String,
+        number: Int,
+        _ kind: TimeKind,
+        intervalMs: Int64,
+        startMs: Int64?,
+        run: @escaping (Int64) throws -> Void
+    ) -> ScheduledPunctuation {
+        let register =
+            kind == .streamTime && !hasBegun
+            ? register(named: "\(operatorName)-punctuation-\(number)", initial: -1) : nil
+        let entry = ScheduledPunctuation(operatorName, intervalMs: intervalMs, register: register, run: run)
+        whenStarted { [unowned self] in
+            let isStreamTime = kind == .streamTime
+            let nowMs = isStreamTime ? record.pointee.streamTimeMs : record.pointee.wallClockMs
+            var dueMs = isStreamTime ? 0 : PunctuationSchedule.sum(nowMs, intervalMs)
+            if let startMs { dueMs = PunctuationSchedule.first(from: startMs, every: intervalMs, notBefore: nowMs) }
+            if let register, register.value >= 0 { dueMs = register.value }
+            (isStreamTime ? streamTimeSchedule : wallClockSchedule).set(entry, dueMs: dueMs)
+        }
+        return entry
+    }
+
+    /// Does something now or, while the task is being composed, as it begins, in the order of the calls.
+    package func whenStarted(_ body: @escaping () -> Void) {
+        if isStarted { body() } else { beginnings.append(body) }
+    }
+
+    /// Begins: stores and registers are restored.
+    ///
+    /// - Parameter startParts: lets the operators begin.
+    func start(wallClockMs: Int64, _ startParts: () throws -> Void) throws {
+        record.pointee.wallClockMs = wallClockMs
+        isStarted = true
+        for body in beginnings { body() }
+        beginnings = []
+        try startParts()
+        hasBegun = true
     }
 
     /// Says that a store is asked for the keys of the source that is being composed, just as they are written there.

@@ -23,7 +23,7 @@ public final class TopologyTestDriver {
     public enum CommitMode: Hashable, Sendable {
         /// After every record that an operator processed, and after the wall clock moved.
         case afterEveryRecord
-        /// When the test calls `commit()`.
+        /// When the test calls `commit()`, or a processor asks for it.
         case explicit
     }
 
@@ -118,7 +118,7 @@ public final class TopologyTestDriver {
         let (seconds, attoseconds) = duration.components
         wallClockMs += seconds * 1_000 + attoseconds / 1_000_000_000_000_000
         try tick()
-        if commitMode == .afterEveryRecord { try commitOnce() }
+        if commitMode == .afterEveryRecord || isCommitRequested { try commitOnce() }
         try processAll()
     }
 
@@ -323,10 +323,12 @@ public final class TopologyTestDriver {
                 try stop(task)
                 throw error
             }
-            if commitMode == .afterEveryRecord { try commitOnce() }
+            if commitMode == .afterEveryRecord || isCommitRequested { try commitOnce() }
             try fetch()
         }
     }
+
+    private var isCommitRequested: Bool { tasks.contains { $0.context.record.pointee.isCommitRequested } }
 
     /// Does what the wall clock says is due.
     private func tick() throws {
@@ -334,6 +336,8 @@ public final class TopologyTestDriver {
             try collector.begin()
             task.setWallClock(wallClockMs)
             _ = try task.tick()
+            // What it wrote for the tasks after it comes before their own time goes on.
+            try fetch()
         }
     }
 

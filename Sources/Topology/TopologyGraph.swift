@@ -42,6 +42,8 @@ public struct TopologyGraph: Sendable, Hashable {
     public private(set) var stores: [String: StoreDefinition] = [:]
     /// Topics that must have the same number of partitions, each group with the operator that asks for it.
     public private(set) var copartitioned: [CopartitionRequirement] = []
+    /// After how long without records a source is idle, in milliseconds, for those that may be.
+    var idlePausesMs: [NodeId: Int64] = [:]
     /// The mistakes found so far.
     public private(set) var mistakes: [TopologyMistake] = []
 
@@ -124,6 +126,16 @@ public struct TopologyGraph: Sendable, Hashable {
         var number = 2
         while isUsed("\(name)-\(number)") { number += 1 }
         return "\(name)-\(number)"
+    }
+
+    /// The first operator of each store: the one that declared it, since those that read it come after. A part of a task
+    /// that belongs to one operator alone is found by the operator's name.
+    public var firstOperators: [String: NodeId] {
+        var found: [String: NodeId] = [:]
+        for node in nodes {
+            for name in node.stores + [node.name] where found[name] == nil { found[name] = node.id }
+        }
+        return found
     }
 
     private func derivedName(_ kind: Kind, after parents: [NodeId]) -> String {

@@ -28,6 +28,10 @@ public enum TopologyMistake: Error, Sendable, Hashable, CustomStringConvertible 
     case splitWithoutBranches(operator: String)
     /// A split has no branch of this name.
     case unknownBranch(operator: String, branch: String, known: [String])
+    /// `output(_:)` of a stream that no processor with outputs returned.
+    case outputOfNoProcessor(operator: String, output: String)
+    /// A source that would be idle at once.
+    case invalidIdlePause(operator: String)
     /// Two branches of one split have the same name.
     case duplicateBranch(operator: String, branch: String)
     /// An operator was given a number or a duration that makes no sense.
@@ -64,6 +68,10 @@ public enum TopologyMistake: Error, Sendable, Hashable, CustomStringConvertible 
             "\(name): a split needs at least one branch"
         case .unknownBranch(let name, let branch, let known):
             "\(name): there is no branch \"\(branch)\"; there are: \(known.joined(separator: ", "))"
+        case .outputOfNoProcessor(let name, let output):
+            "\(name) has no output \"\(output)\": output(_:) is for the stream that process returns"
+        case .invalidIdlePause(let name):
+            "\(name): idleAfter must be a millisecond or more"
         case .duplicateBranch(let name, let branch):
             "\(name): two branches are named \"\(branch)\""
         case .invalidArgument(let name, let problem):

@@ -56,9 +56,7 @@ extension Registry {
         },
         "table-to-stream": { builder, parameters in
             let mode = try parameters.text("materialized")
-            let store =
-                mode == "none"
-                ? StoreOptions(isCached: false) : StoreOptions(name: "t", isCached: mode == "named-cached")
+            let store = mode == "none" ? nil : StoreOptions(name: "t", isCached: mode == "named-cached")
             builder.table("in", keys: .utf8, values: .utf8, store: store).toStream()
                 .to("out", keys: .utf8, values: text)
         },

@@ -127,10 +127,10 @@ struct AggregationTests {
         let world = try await World()
         try await world.write([("a", "1"), ("b", "2"), (nil, "3"), ("a", nil), ("c", nil), ("b", "4")])
         try await world.run(cacheMaximumBytes: 0) { builder in
-            builder.table("in", keys: .utf8, values: .utf8).toStream().to("out")
+            builder.table("in", keys: .utf8, values: .utf8, store: "rows").toStream().to("out")
         }
         #expect(try await world.texts() == ["a=1", "b=2", "a=~", "c=~", "b=4"])
-        #expect(try await world.table(of: "test-in-table-changelog", .utf8) == ["b": "4"])
+        #expect(try await world.table(of: "test-rows-changelog", .utf8) == ["b": "4"])
     }
 
     @Test(

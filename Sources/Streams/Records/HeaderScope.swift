@@ -29,6 +29,12 @@ final class HeaderScope {
     @inlinable
     func replacing(_ former: RecordHeaders, with headers: RecordHeaders, _ body: () throws -> Void) throws {
         if headers == former { return try body() }
+        try using(headers, body)
+    }
+
+    /// Passes on with these headers; what comes after that has the former ones again.
+    @usableFromInline
+    func using(_ headers: RecordHeaders, _ body: () throws -> Void) throws {
         let before = record.pointee.headers
         defer { record.pointee.headers = before }
         record.pointee.headers = encode(headers)

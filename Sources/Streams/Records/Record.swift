@@ -37,6 +37,18 @@ public struct Record<Key, Value> {
     public func withKey<NewKey>(_ key: NewKey) -> Record<NewKey, Value> {
         Record<NewKey, Value>(key: key, value: value, timestampMs: timestampMs, headers: headers)
     }
+
+    /// The same with another timestamp, in milliseconds since 1970.
+    @inlinable
+    public func withTimestamp(_ timestampMs: Int64) -> Record<Key, Value> {
+        Record(key: key, value: value, timestampMs: timestampMs, headers: headers)
+    }
+
+    /// The same with other headers.
+    @inlinable
+    public func withHeaders(_ headers: RecordHeaders) -> Record<Key, Value> {
+        Record(key: key, value: value, timestampMs: timestampMs, headers: headers)
+    }
 }
 
 extension Record: Sendable where Key: Sendable, Value: Sendable {}

@@ -37,15 +37,10 @@ public final class FailureHandling {
         self.pause = pause
     }
 
-    /// Passes on what an operator forwards from within the user's code: a failure further down is not taken for one of
+    /// Notes the failure of something that an operator forwarded from within the user's code: it is not taken for one of
     /// that code, and cannot be swallowed by it (`throwIfEscaped`).
-    public func passingOn(_ forward: () throws -> Void) throws {
-        do {
-            try forward()
-        } catch {
-            escaping = escaping ?? error
-            throw error
-        }
+    public func noteEscaping(_ error: any Error) {
+        escaping = escaping ?? error
     }
 
     /// Throws the failure of something that was forwarded, if the user's code has swallowed it.

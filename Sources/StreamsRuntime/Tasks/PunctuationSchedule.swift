@@ -8,43 +8,56 @@ public enum TimeKind: Hashable, Sendable, CaseIterable {
     case wallClock
 }
 
-/// The punctuations of a task that go by one clock.
-///
-/// Those that are due run in the order of their due times, and of their making where these are equal. Each runs once and
-/// is then due at the next multiple of its interval, whatever number of them has passed meanwhile.
-@usableFromInline
-package final class PunctuationSchedule {
-    /// One entry of the schedule.
-    package final class Entry {
-        let name: String
-        let intervalMs: Int64
-        let run: (Int64) throws -> Void
-        package private(set) var isCancelled = false
+/// Something of an operator's that runs at certain times; see `PunctuationSchedule`.
+package final class ScheduledPunctuation {
+    let name: String
+    /// Nil: runs once each time it is set.
+    let intervalMs: Int64?
+    /// Where the next due time is kept, so that it survives a restart.
+    let register: TaskRegister?
+    let run: (Int64) throws -> Void
+    package private(set) var isCancelled = false
+    fileprivate(set) var dueMs: Int64? {
+        didSet { register?.value = dueMs ?? Int64.max }
+    }
+    fileprivate var number = -1
 
-        fileprivate init(name: String, intervalMs: Int64, run: @escaping (Int64) throws -> Void) {
-            self.name = name
-            self.intervalMs = intervalMs
-            self.run = run
-        }
-
-        /// Ends it; it does not run again.
-        package func cancel() { isCancelled = true }
+    package init(
+        _ name: String,
+        intervalMs: Int64? = nil,
+        register: TaskRegister? = nil,
+        run: @escaping (Int64) throws -> Void
+    ) {
+        precondition(intervalMs ?? 1 > 0, "the interval of a punctuation is positive")
+        self.name = name
+        self.intervalMs = intervalMs
+        self.register = register
+        self.run = run
     }
 
+    /// Ends it; it does not run again.
+    package func cancel() { isCancelled = true }
+}
+
+/// What is to run in a task by one clock.
+///
+/// What is due runs in the order of the due times, and of its making where these are equal. What has an interval is then
+/// due at its next multiple, whatever number of them has passed meanwhile.
+@usableFromInline
+package final class PunctuationSchedule {
+    /// One place in the order; void if its entry was set to another time since.
     private struct Turn: Comparable {
         var dueMs: Int64
-        var number: Int
-        var entry: Entry
+        var entry: ScheduledPunctuation
 
-        /// The first turn after a time; nil if it is beyond what 64 bits hold.
-        func following(_ nowMs: Int64) -> Turn? {
-            let missed = max(0, nowMs - dueMs) / entry.intervalMs
-            let (later, overflow) = (dueMs + missed * entry.intervalMs).addingReportingOverflow(entry.intervalMs)
-            return overflow ? nil : Turn(dueMs: later, number: number, entry: entry)
+        var isVoid: Bool { entry.isCancelled || entry.dueMs != dueMs }
+
+        static func < (left: Turn, right: Turn) -> Bool {
+            (left.dueMs, left.entry.number) < (right.dueMs, right.entry.number)
         }
-
-        static func < (left: Turn, right: Turn) -> Bool { (left.dueMs, left.number) < (right.dueMs, right.number) }
-        static func == (left: Turn, right: Turn) -> Bool { left.number == right.number }
+        static func == (left: Turn, right: Turn) -> Bool {
+            left.dueMs == right.dueMs && left.entry.number == right.entry.number
+        }
     }
 
     private var turns = Heap<Turn>()
@@ -62,38 +75,58 @@ package final class PunctuationSchedule {
         dueMs.deallocate()
     }
 
-    /// Adds a punctuation.
-    package func add(
-        _ name: String,
-        firstMs: Int64,
-        intervalMs: Int64,
-        run: @escaping (Int64) throws -> Void
-    ) -> Entry {
-        precondition(intervalMs > 0 && firstMs >= 0, "a punctuation has an interval and a beginning after 1970")
-        let entry = Entry(name: name, intervalMs: intervalMs, run: run)
-        turns.insert(Turn(dueMs: firstMs, number: nextNumber, entry: entry))
-        nextNumber += 1
-        dueMs.pointee = min(dueMs.pointee, firstMs)
-        return entry
+    /// Makes an entry due at a time, and at no other; `Int64.max` is never.
+    package func set(_ entry: ScheduledPunctuation, dueMs newMs: Int64) {
+        if entry.number < 0 {
+            entry.number = nextNumber
+            nextNumber += 1
+        }
+        guard entry.dueMs != newMs else { return }
+        entry.dueMs = newMs
+        guard newMs < Int64.max else { return }
+        turns.insert(Turn(dueMs: newMs, entry: entry))
+        dueMs.pointee = min(dueMs.pointee, newMs)
     }
 
     /// Runs what is due; returns whether anything was.
     func run(at nowMs: Int64, _ failed: (_ name: String, any Error) -> any Error) throws -> Bool {
         var hasRun = false
-        // What runs may add entries; those that are due at once have their turn in this call as well.
-        while let turn = turns.min, turn.dueMs <= nowMs || turn.entry.isCancelled {
+        // What runs may set entries; those that are due at once have their turn in this call as well.
+        while let turn = turns.min, turn.dueMs <= nowMs || turn.isVoid {
             turns.removeMin()
-            guard !turn.entry.isCancelled else { continue }
-            if let next = turn.following(nowMs) { turns.insert(next) }
-            dueMs.pointee = turns.min?.dueMs ?? Int64.max
+            guard !turn.isVoid else { continue }
+            let entry = turn.entry
+            entry.dueMs = nil
+            if let intervalMs = entry.intervalMs {
+                set(entry, dueMs: Self.next(after: turn.dueMs, every: intervalMs, nowMs: nowMs))
+            }
             hasRun = true
             do {
-                try turn.entry.run(nowMs)
+                try entry.run(nowMs)
             } catch {
-                throw failed(turn.entry.name, error)
+                dueMs.pointee = turns.min?.dueMs ?? Int64.max
+                throw failed(entry.name, error)
             }
         }
         dueMs.pointee = turns.min?.dueMs ?? Int64.max
         return hasRun
+    }
+
+    /// The first multiple of an interval, counted from a time, that is later than now.
+    private static func next(after dueMs: Int64, every intervalMs: Int64, nowMs: Int64) -> Int64 {
+        let missed = max(0, nowMs - dueMs) / intervalMs
+        return sum(dueMs + missed * intervalMs, intervalMs)
+    }
+
+    /// A time and an interval; the end of time if 64 bits do not hold it.
+    static func sum(_ timeMs: Int64, _ intervalMs: Int64) -> Int64 {
+        let (sum, overflow) = timeMs.addingReportingOverflow(intervalMs)
+        return overflow ? Int64.max : sum
+    }
+
+    /// The first multiple of an interval, counted from a time, that is now or later.
+    static func first(from startMs: Int64, every intervalMs: Int64, notBefore nowMs: Int64) -> Int64 {
+        guard startMs < nowMs else { return startMs }
+        return next(after: startMs, every: intervalMs, nowMs: nowMs - 1)
     }
 }

@@ -32,6 +32,8 @@ final class TaskRegisters {
     private var pointers: [String: UnsafeMutablePointer<Int64>] = [:]
     /// For each partition the registers that are its to keep, by name.
     private var homes: [TopicPartition: [String]] = [:]
+    /// What was committed last, for registers that are made as the task begins.
+    private var restored: [String: Int64] = [:]
 
     deinit {
         for pointer in pointers.values {
@@ -44,14 +46,15 @@ final class TaskRegisters {
     func register(named name: String, initial: Int64) -> TaskRegister {
         if let existing = pointers[name] { return TaskRegister(pointer: existing) }
         let pointer = UnsafeMutablePointer<Int64>.allocate(capacity: 1)
-        pointer.initialize(to: initial)
+        pointer.initialize(to: restored[name] ?? initial)
         pointers[name] = pointer
         return TaskRegister(pointer: pointer)
     }
 
     /// Gives each register its place, once all of them are made: the first partition that has room for it.
-    func settle(in partitions: [TopicPartition], of task: TaskId) throws(StreamsError) {
-        var partitions = partitions.sorted()[...]
+    func settle(in allPartitions: [TopicPartition], of task: TaskId) throws(StreamsError) {
+        homes = [:]
+        var partitions = allPartitions.sorted()[...]
         var room = PartitionMetadata.registerBytesMaximum
         for name in pointers.keys.sorted() {
             let size = PartitionMetadata.bytes(ofRegister: name)
@@ -63,7 +66,7 @@ final class TaskRegisters {
                 throw .tooManyRegisters(
                     task,
                     bytes: pointers.keys.reduce(0) { $0 + PartitionMetadata.bytes(ofRegister: $1) },
-                    bytesMaximum: PartitionMetadata.registerBytesMaximum * max(1, homes.count)
+                    bytesMaximum: PartitionMetadata.registerBytesMaximum * allPartitions.count
                 )
             }
             homes[home, default: []].append(name)
@@ -81,10 +84,10 @@ final class TaskRegisters {
     /// Takes over what was committed. Where a change of the topology has moved a register to another partition, it may
     /// be found with several; its present home knows best, and failing that the greatest value is taken.
     func restore(_ committed: [TopicPartition: [String: Int64]]) {
-        for (name, pointer) in pointers {
-            let home = homes.first { $0.value.contains(name) }?.key
-            let value = home.flatMap { committed[$0]?[name] } ?? committed.values.compactMap { $0[name] }.max()
-            if let value { pointer.pointee = value }
+        restored = committed.values.reduce(into: [:]) { $0.merge($1, uniquingKeysWith: max) }
+        for (home, names) in homes {
+            for name in names { if let value = committed[home]?[name] { restored[name] = value } }
         }
+        for (name, pointer) in pointers { if let value = restored[name] { pointer.pointee = value } }
     }
 }

@@ -2,14 +2,18 @@
 public struct Change<Value> {
     /// The value after the update.
     public var new: Value?
-    /// The value before it.
+    /// The value before it; nil too if nobody asked for it while the topology was built.
     public var old: Value?
+    /// Whether no later version of the row is known: false for an update of a versioned table that came out of order
+    /// (KIP-914).
+    public var isLatest: Bool
 
     /// Makes an update.
     @inlinable
-    public init(new: Value?, old: Value?) {
+    public init(new: Value?, old: Value?, isLatest: Bool = true) {
         self.new = new
         self.old = old
+        self.isLatest = isLatest
     }
 }
 

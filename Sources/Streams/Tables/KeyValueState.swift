@@ -17,11 +17,11 @@ final class KeyValueState<Key, Value>: TaskStore {
     @usableFromInline let changelog: ChangelogOutput?
     @usableFromInline let keys: Serde<Key>
     @usableFromInline let values: Serde<Value>
-    @usableFromInline let next: Out<Key, Change<Value>>
+    /// Whether updates tell the value before them.
+    @usableFromInline let sendsOldValues: Bool
     @usableFromInline let scratch = Scratch()
-    /// `flushEntries`, specialised for the types where the operator was composed; a call through `TaskStore` would run
-    /// unspecialised code for every entry.
-    @usableFromInline let flushing: FlushAction<Key, Value>
+    /// What passes on at a flush; set by the operator that writes to the store, as the others only read it.
+    @usableFromInline var flushing: FlushAction<Key, Value>?
     @usableFromInline let record: UnsafeMutablePointer<CurrentRecord>
     /// The headers of the last write of each entry that is held back, if it had any; at most one for each dirty key.
     private var heldHeaders: [Int: [UInt8]] = [:]
@@ -32,8 +32,7 @@ final class KeyValueState<Key, Value>: TaskStore {
         in context: TaskContext,
         keys: Serde<Key>,
         values: Serde<Value>,
-        next: Out<Key, Change<Value>>,
-        flushing: FlushAction<Key, Value>
+        sendsOldValues: Bool
     ) {
         name = definition.name
         record = context.record
@@ -43,16 +42,30 @@ final class KeyValueState<Key, Value>: TaskStore {
         changelog = context.changelog(of: definition)
         self.keys = keys
         self.values = values
-        self.next = next
-        self.flushing = flushing
+        self.sendsOldValues = sendsOldValues
+    }
+
+    /// Says where what a cache holds back goes at a flush.
+    @inlinable
+    func flush(to next: Out<Key, Change<Value>>) {
+        guard isCached else { return }
+        flushing = FlushAction { store in try store.flushEntries(to: next) }
     }
 
     @usableFromInline var memoryBytes: Int { table.memoryBytes }
 
     /// Reads a key's value, lets `change` make the new one (nil inside removes the key, nil leaves all as it is), stores it
     /// and passes the update on. A key that its serde writes as null is left out, as Kafka Streams does.
+    ///
+    /// - Parameter change: takes the value; an aggregation that begins leaves its initial value there, which the update
+    ///   tells as the value before it.
     @inlinable
-    func update(_ key: Key, _ timestamp: Int64, _ change: (Value?) throws -> Value??) throws {
+    func update(
+        _ key: Key,
+        _ timestamp: Int64,
+        to next: Out<Key, Change<Value>>,
+        _ change: (inout Value?) throws -> Value??
+    ) throws {
         let keyWriter = scratch.key
         keyWriter.pointee.removeAll()
         guard try keys.write(key, &keyWriter.pointee) else { return }
@@ -66,7 +79,7 @@ final class KeyValueState<Key, Value>: TaskStore {
                 newTimestamp = max(timestamp, TimestampedValue.timestampMs(bytes) ?? timestamp)
                 old = try values.read(UnsafeRawBufferPointer(rebasing: bytes[TimestampedValue.headCount...]))
             }
-            guard let result = try change(old) else {
+            guard let result = try change(&old) else {
                 if isNew { table.remove(at: entry) }
                 return
             }
@@ -75,73 +88,120 @@ final class KeyValueState<Key, Value>: TaskStore {
             if isNew { table.remove(at: entry) }
             throw error
         }
-        if isNew, new == nil {
-            table.remove(at: entry)
-            return
-        }
-        let valueWriter = scratch.value
-        valueWriter.pointee.removeAll()
-        var hasValue = false
-        if let new { hasValue = try values.write(new, &valueWriter.pointee) }
-        if hasValue {
-            table.setTimestampedValue(at: entry, timestampMs: newTimestamp, valueWriter.pointee.bytes)
-        }
-        if !hasValue { table.remove(at: entry) }
-        if isCached {
-            hold(entry, newTimestamp)
-            if table.isOverCacheBound { try flush() }
-            return
-        }
-        try changelog?.append(
-            key: keyWriter.pointee.bytes,
-            value: hasValue ? valueWriter.pointee.bytes : nil,
-            timestamp: newTimestamp
+        try write(
+            key,
+            at: entry,
+            isNew: isNew,
+            Change(new: new, old: old),
+            newTimestamp,
+            recordTimestamp: timestamp,
+            to: next
         )
-        try next.push(key, Change(new: new, old: old), newTimestamp)
     }
 
-    /// Makes a row what its topic says (nil removes it), and passes that on in any case, also when nothing was there to be
-    /// removed: a source table repeats its topic. The timestamp is the record's, also when it is older than the row's.
+    /// Makes a row what it is said to be (nil removes it) and passes that on. The timestamp is the record's, also when it
+    /// is older than the row's.
+    ///
+    /// - Parameter isSilent: whether to pass on nothing when there is no row before or after; a source table repeats its
+    ///   topic in any case.
     @inlinable
-    func replace(_ key: Key, _ timestamp: Int64, with new: Value?) throws {
+    func replace(
+        _ key: Key,
+        _ timestamp: Int64,
+        with new: Value?,
+        to next: Out<Key, Change<Value>>,
+        isSilent: Bool = false
+    ) throws {
         let keyWriter = scratch.key
         keyWriter.pointee.removeAll()
         guard try keys.write(key, &keyWriter.pointee) else { return }
         let (entry, isNew) = table.insertOrFind(keyWriter.pointee.bytes)
+        if isNew, isSilent, new == nil {
+            table.remove(at: entry)
+            return
+        }
+        var old: Value?
+        if !isNew, sendsOldValues, !isCached {
+            let bytes = table.value(at: entry)
+            old = try values.read(UnsafeRawBufferPointer(rebasing: bytes[TimestampedValue.headCount...]))
+        }
+        try write(
+            key,
+            at: entry,
+            isNew: isNew,
+            Change(new: new, old: old),
+            timestamp,
+            recordTimestamp: timestamp,
+            to: next
+        )
+    }
+
+    /// Stores the new value of the key in `scratch`, and passes the update on or holds it back.
+    @inlinable @inline(__always)
+    func write(
+        _ key: Key,
+        at entry: Int,
+        isNew: Bool,
+        _ change: Change<Value>,
+        _ timestamp: Int64,
+        recordTimestamp: Int64,
+        to next: Out<Key, Change<Value>>
+    ) throws {
         let valueWriter = scratch.value
         valueWriter.pointee.removeAll()
-        var old: Value?
         var hasValue = false
-        do {
-            if !isNew {
-                old = try values.read(
-                    UnsafeRawBufferPointer(rebasing: table.value(at: entry)[TimestampedValue.headCount...])
-                )
+        if let new = change.new {
+            do {
+                hasValue = try values.write(new, &valueWriter.pointee)
+            } catch {
+                if isNew { table.remove(at: entry) }
+                throw error
             }
-            if let new { hasValue = try values.write(new, &valueWriter.pointee) }
-        } catch {
-            if isNew { table.remove(at: entry) }
-            throw error
         }
-        if hasValue {
-            table.setTimestampedValue(at: entry, timestampMs: timestamp, valueWriter.pointee.bytes)
-        }
+        if hasValue { table.setTimestampedValue(at: entry, timestampMs: timestamp, valueWriter.pointee.bytes) }
         if !hasValue { table.remove(at: entry) }
+        // What was not there and is not there now has nothing to be written down or held back.
         let isChange = hasValue || !isNew
         if isCached {
             guard isChange else { return }
-            hold(entry, timestamp)
+            hold(entry, hasValue ? timestamp : recordTimestamp)
             if table.isOverCacheBound { try flush() }
             return
         }
         if isChange {
             try changelog?.append(
-                key: keyWriter.pointee.bytes,
+                key: scratch.key.pointee.bytes,
                 value: hasValue ? valueWriter.pointee.bytes : nil,
                 timestamp: timestamp
             )
         }
-        try next.push(key, Change(new: new, old: old), timestamp)
+        let update = Change(new: hasValue ? change.new : nil, old: sendsOldValues ? change.old : nil)
+        try next.push(key, update, timestamp)
+    }
+
+    /// Looks rows up for an operator of the same task, which must not keep the lookup longer than the task has the store.
+    @inlinable
+    func lookup() -> RowLookup<Key, Value> {
+        // The store passes on to operators that look up in other stores, and those to operators that look up in this one:
+        // references would make a ring. The task's context owns all stores for as long as its operators run.
+        let store = Unmanaged.passUnretained(self)
+        let scratch = Scratch()
+        return RowLookup { key in
+            let writer = scratch.key
+            writer.pointee.removeAll()
+            return try store._withUnsafeGuaranteedRef { store in
+                guard try store.keys.write(key, &writer.pointee) else { return nil }
+                return try withExtendedLifetime(scratch) { try store.row(writer.pointee.bytes) }
+            }
+        }
+    }
+
+    /// The row of a key.
+    @inlinable
+    func row(_ key: UnsafeRawBufferPointer) throws -> (value: Value, timestampMs: Int64)? {
+        guard let bytes = table.get(key), let timestampMs = TimestampedValue.timestampMs(bytes) else { return nil }
+        let value = try values.read(UnsafeRawBufferPointer(rebasing: bytes[TimestampedValue.headCount...]))
+        return (value, timestampMs)
     }
 
     /// Notes the write behind an update that is held back: its time, its place among all writes, and its headers.
@@ -162,7 +222,13 @@ final class KeyValueState<Key, Value>: TaskStore {
     /// Passes on what was held back, with the headers of its last write; the record under way, if there is one, keeps its
     /// own for the operators after this one.
     @inlinable
-    func release(_ entry: Int, _ key: Key, _ change: Change<Value>, _ timestamp: Int64) throws {
+    func release(
+        _ entry: Int,
+        _ key: Key,
+        _ change: Change<Value>,
+        _ timestamp: Int64,
+        to next: Out<Key, Change<Value>>
+    ) throws {
         let headers = record.pointee.headers
         defer { record.pointee.headers = headers }
         record.pointee.headers = UnsafeRawBufferPointer(start: nil, count: 0)
@@ -195,24 +261,27 @@ final class KeyValueState<Key, Value>: TaskStore {
     func flush() throws {
         guard isCached else { return }
         table.sortDirtyByToken()
-        try flushing.run(self)
+        try flushing?.run(self)
     }
 
     @inlinable
-    func flushEntries() throws {
+    func flushEntries(to next: Out<Key, Change<Value>>) throws {
         try table.flush { (dirty) throws in
             let timestamp = dirty.context.timestampMs
             let newBytes = dirty.newValue.map { UnsafeRawBufferPointer(rebasing: $0[TimestampedValue.headCount...]) }
-            let oldBytes = dirty.oldValue.map { UnsafeRawBufferPointer(rebasing: $0[TimestampedValue.headCount...]) }
             try changelog?.append(key: dirty.key, value: newBytes, timestamp: timestamp)
             let key = try keys.read(dirty.key)
-            let change = Change(new: try newBytes.map(values.read), old: try oldBytes.map(values.read))
-            try release(dirty.entry, key, change, timestamp)
+            var change = Change(new: try newBytes.map(values.read), old: nil)
+            if sendsOldValues, let old = dirty.oldValue {
+                change.old = try values.read(UnsafeRawBufferPointer(rebasing: old[TimestampedValue.headCount...]))
+            }
+            try release(dirty.entry, key, change, timestamp, to: next)
         }
     }
 }
 
-/// A store's flush as a closure, in a struct so that it is wrapped in no further thunk.
+/// A store's flush as a closure, in a struct so that it is wrapped in no further thunk; specialised for the types where
+/// the operator was composed, as a call through `TaskStore` would run unspecialised code for every entry.
 @usableFromInline
 struct FlushAction<Key, Value> {
     @usableFromInline let run: (KeyValueState<Key, Value>) throws -> Void

@@ -1,0 +1,58 @@
+import MillraceStreamsRuntime
+
+/// How a processor passes records on, and all that a `ProcessorScope` has.
+public final class ProcessorContext<Key, Value>: ProcessorScope {
+    @usableFromInline let next: Out<Key, Value>
+    private let outputs: ComposedOutputs
+
+    @usableFromInline
+    init(_ operatorName: String, in context: TaskContext, next: Out<Key, Value>, outputs: ProcessorOutputs) {
+        self.next = next
+        self.outputs = outputs.compose(context)
+        super.init(operatorName, in: context)
+    }
+
+    /// Passes a record on to all operators after this one, one after the other; it has gone through them when this
+    /// returns.
+    @inlinable
+    public func forward(_ record: Record<Key, Value>) throws {
+        try pass(record.key, record.value, record.timestampMs, record.headers, to: next)
+    }
+
+    /// Passes a record on to one output: to those operators only that come after `output(_:)` with this reference.
+    @inlinable
+    public func forward<OutputKey, OutputValue>(
+        _ record: Record<OutputKey, OutputValue>,
+        to output: OutputReference<OutputKey, OutputValue>
+    ) throws {
+        try pass(record.key, record.value, record.timestampMs, record.headers, to: try out(output))
+    }
+
+    @usableFromInline
+    func out<OutputKey, OutputValue>(
+        _ output: OutputReference<OutputKey, OutputValue>
+    ) throws -> Out<OutputKey, OutputValue> {
+        guard let out = outputs.out(of: output) else {
+            throw ProcessorError.unknownOutput(operator: operatorName, output: output.name)
+        }
+        return out
+    }
+}
+
+/// How a processor that leaves the key alone passes records on, and all that a `ProcessorScope` has.
+public final class FixedKeyProcessorContext<Key, Value>: ProcessorScope {
+    @usableFromInline let next: Out<Key, Value>
+
+    @usableFromInline
+    init(_ operatorName: String, in context: TaskContext, next: Out<Key, Value>) {
+        self.next = next
+        super.init(operatorName, in: context)
+    }
+
+    /// Passes a record on to all operators after this one, one after the other; it has gone through them when this
+    /// returns.
+    @inlinable
+    public func forward(_ record: FixedKeyRecord<Key, Value>) throws {
+        try pass(record.key, record.value, record.timestampMs, record.headers, to: next)
+    }
+}

@@ -1,0 +1,68 @@
+import MillraceStreamsRuntime
+
+/// Finds a table's rows in one task: what Kafka Streams calls a value getter.
+///
+/// For a table without a store it asks the table it was derived from and goes on from there. Used by the task's thread.
+@usableFromInline
+struct RowLookup<Key, Value> {
+    /// A row: its value, and the timestamp of the record that it comes from, in milliseconds.
+    @usableFromInline typealias Row = (value: Value, timestampMs: Int64)
+
+    /// The row of a key, what a cache holds back included; nil if there is none.
+    @usableFromInline let latest: (Key) throws -> Row?
+    /// The row of a key that was valid at a time, in milliseconds; of a table without versions, the latest.
+    @usableFromInline let asOf: (Key, Int64) throws -> Row?
+
+    /// The lookup of a versioned table.
+    @inlinable
+    init(latest: @escaping (Key) throws -> Row?, asOf: @escaping (Key, Int64) throws -> Row?) {
+        self.latest = latest
+        self.asOf = asOf
+    }
+
+    /// The lookup of a table without versions.
+    @inlinable
+    init(latest: @escaping (Key) throws -> Row?) {
+        self.init(latest: latest, asOf: { key, _ in try latest(key) })
+    }
+
+    /// The lookup of a table that makes its rows from this one's, one by one.
+    @inlinable
+    func mapped<NewValue>(
+        _ step: @escaping (Key, Value) throws -> NewValue?
+    ) -> RowLookup<Key, NewValue> {
+        let (latest, asOf) = (latest, asOf)
+        return RowLookup<Key, NewValue>(
+            latest: { key in
+                guard let row = try latest(key), let value = try step(key, row.value) else { return nil }
+                return (value, row.timestampMs)
+            },
+            asOf: { key, timestampMs in
+                guard let row = try asOf(key, timestampMs), let value = try step(key, row.value) else { return nil }
+                return (value, row.timestampMs)
+            }
+        )
+    }
+}
+
+/// The rows of a table as another operator uses them.
+@usableFromInline
+struct TableRows<Key, Value>: Sendable {
+    /// The stores that they lie in, which the operator must be connected to.
+    @usableFromInline let stores: [String]
+    /// Whether a row can be looked up as of a time.
+    @usableFromInline let isVersioned: Bool
+    /// Makes the lookup of a task.
+    @usableFromInline let compose: @Sendable (TaskContext) -> RowLookup<Key, Value>
+
+    @usableFromInline
+    init(
+        stores: [String],
+        isVersioned: Bool = false,
+        compose: @escaping @Sendable (TaskContext) -> RowLookup<Key, Value>
+    ) {
+        self.stores = stores
+        self.isVersioned = isVersioned
+        self.compose = compose
+    }
+}
