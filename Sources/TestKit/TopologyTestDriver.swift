@@ -371,4 +371,13 @@ public final class TopologyTestDriver {
         for task in tasks { task.didCommit(offsets) }
         try fetch()
     }
+
+    /// The versioned stores of this name, one for each task that has it.
+    func versionedStores(named name: String) throws -> [any InspectableVersionedStore] {
+        let stores = tasks.compactMap { $0.context.stores[name] as? any InspectableVersionedStore }
+        guard !stores.isEmpty else {
+            throw StreamsError.invalidConfiguration("the topology has no versioned store \(name)")
+        }
+        return stores
+    }
 }

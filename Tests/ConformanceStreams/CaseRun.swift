@@ -134,6 +134,15 @@ struct CaseRun {
         _ store: ConformanceCase.Store,
         _ driver: TopologyTestDriver
     ) throws -> [Difference] {
+        if store.kind == "versioned" {
+            return zip(store.entries ?? [], try store.versions(of: name, in: driver)).filter { $0 != $1 }.map {
+                Difference(
+                    place: "store \(name), \($0.key ?? .null) as of \($0.asOf.map(String.init) ?? "now")",
+                    expected: Self.text($0),
+                    got: Self.text($1)
+                )
+            }
+        }
         guard store.kind == "timestampedKeyValue" || store.kind == "keyValue" else {
             throw NotThereYet(what: "a store of kind \(store.kind)")
         }
