@@ -17,6 +17,9 @@ public struct StoreOptions: Hashable, Sendable, ExpressibleByStringLiteral {
     /// deletion, whose timestamp is that at which the row's life ended. A record that is too old already begins no row.
     /// Versioned, window and session stores do not look at it: they have a retention.
     public var timeToLive: Duration?
+    /// How long the rows of a window or session store are kept, measured in the time of the records; nil for no longer than
+    /// the windows take records. Other stores do not look at it.
+    public var retention: Duration?
     /// Further settings of the changelog topic, by Kafka's names.
     public var changelogConfiguration: [String: String]
     /// What the store was called before: when the application starts for the first time with the new name, the store takes
@@ -29,6 +32,7 @@ public struct StoreOptions: Hashable, Sendable, ExpressibleByStringLiteral {
         isLogged: Bool = true,
         isCached: Bool = true,
         timeToLive: Duration? = nil,
+        retention: Duration? = nil,
         changelogConfiguration: [String: String] = [:],
         renamedFrom: String? = nil
     ) {
@@ -36,6 +40,7 @@ public struct StoreOptions: Hashable, Sendable, ExpressibleByStringLiteral {
         self.isLogged = isLogged
         self.isCached = isCached
         self.timeToLive = timeToLive
+        self.retention = retention
         self.changelogConfiguration = changelogConfiguration
         self.renamedFrom = renamedFrom
     }

@@ -12,6 +12,22 @@ extension Registry {
             let store = Stores.versioned("st", keys: .utf8, values: .utf8, historyRetention: history)
             commands(builder, store) { words, store in try run(words, store) }
         },
+        "window-store-direct": { builder, parameters in
+            let store = Stores.window(
+                "st",
+                keys: .utf8,
+                values: .utf8,
+                size: .milliseconds(try parameters.int("sizeMs")),
+                retention: .milliseconds(try parameters.int("retentionMs")),
+                retainsDuplicates: try parameters.flag("retainDuplicates")
+            )
+            commands(builder, store) { words, store in try run(words, store) }
+        },
+        "session-store-direct": { builder, parameters in
+            let retention = Duration.milliseconds(try parameters.int("retentionMs"))
+            let store = Stores.session("st", keys: .utf8, values: .utf8, retention: retention)
+            commands(builder, store) { words, store in try run(words, store) }
+        },
     ]
 
     private static func commands<Store>(
@@ -78,6 +94,66 @@ extension Registry {
         case ("delete", 3): return text(try store.delete(words[1], timestampMs: try time(words[2])))
         case ("get", 2): return text(try store.get(words[1]))
         case ("getAsOf", 3): return text(try store.get(words[1], asOf: try time(words[2])))
+        default: throw NotThereYet(what: "command \(words)")
+        }
+    }
+
+    // Window stores
+
+    private static func list(_ rows: StoreCursor<(startMs: Int64, value: String)>) throws -> String {
+        text(try rows.collect().map { "\($0.startMs)=\($0.value)" })
+    }
+
+    private static func list(_ rows: StoreCursor<(key: Windowed<String>, value: String)>) throws -> String {
+        text(try rows.collect().map { "\($0.key.key)@\($0.key.window.startMs)=\($0.value)" })
+    }
+
+    private static func run(_ words: [String], _ store: WindowStore<String, String>) throws -> String {
+        switch (words.first, words.count) {
+        case ("put", 4):
+            try store.put(words[1], optional(words[3]), startMs: try time(words[2]))
+            return "ok"
+        case ("get", 3): return str(try store.get(words[1], startMs: try time(words[2])))
+        case ("fetch", 4):
+            return try list(try store.fetch(words[1], from: try time(words[2]), through: try time(words[3])))
+        case ("backFetch", 4):
+            return try list(try store.backwardFetch(words[1], from: try time(words[2]), through: try time(words[3])))
+        case ("fetchRange", 5):
+            let (first, last) = (optional(words[1]), optional(words[2]))
+            return try list(
+                try store.fetch(keysFrom: first, through: last, from: try time(words[3]), through: try time(words[4]))
+            )
+        case ("fetchAll", 3):
+            return try list(store.fetchAll(from: try time(words[1]), through: try time(words[2])))
+        case ("all", 1): return try list(store.all())
+        default: throw NotThereYet(what: "command \(words)")
+        }
+    }
+
+    // Session stores
+
+    private static func sessions(_ rows: StoreCursor<(key: Windowed<String>, value: String)>) throws -> String {
+        text(
+            try rows.collect().map { "\($0.key.key)@\($0.key.window.startMs)-\($0.key.window.endMs)=\($0.value)" }
+        )
+    }
+
+    private static func run(_ words: [String], _ store: SessionStore<String, String>) throws -> String {
+        func window() throws -> Window { Window(startMs: try time(words[2]), endMs: try time(words[3])) }
+        switch (words.first, words.count) {
+        case ("put", 5):
+            try store.put(words[1], try window(), optional(words[4]))
+            return "ok"
+        case ("remove", 4):
+            try store.remove(words[1], try window())
+            return "ok"
+        case ("fetchSession", 4): return str(try store.get(words[1], try window()))
+        case ("findSessions", 4):
+            let (first, last) = (try time(words[2]), try time(words[3]))
+            return try sessions(try store.findSessions(words[1], earliestEndMs: first, latestStartMs: last))
+        case ("fetch", 2): return try sessions(try store.fetch(words[1]))
+        case ("fetchRange", 3):
+            return try sessions(try store.findSessions(keysFrom: optional(words[1]), through: optional(words[2])))
         default: throw NotThereYet(what: "command \(words)")
         }
     }

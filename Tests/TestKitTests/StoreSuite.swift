@@ -9,6 +9,9 @@ enum StoreKind: String, CaseIterable, Sendable, CustomTestStringConvertible {
     case timestamped
     case timestampedWithLifetime
     case versioned
+    case window
+    case windowWithDuplicates
+    case session
 
     var testDescription: String { rawValue }
 
@@ -48,6 +51,28 @@ enum StoreKind: String, CaseIterable, Sendable, CustomTestStringConvertible {
                 values: .utf8,
                 historyRetention: lifetime,
                 isLogged: isLogged
+            )
+            Self.commands(builder, store, Self.run)
+        case .window, .windowWithDuplicates:
+            let store = Stores.window(
+                "st",
+                keys: .utf8,
+                values: .utf8,
+                size: .milliseconds(10),
+                retention: lifetime,
+                retainsDuplicates: self == .windowWithDuplicates,
+                isLogged: isLogged,
+                isCached: isCached
+            )
+            Self.commands(builder, store, Self.run)
+        case .session:
+            let store = Stores.session(
+                "st",
+                keys: .utf8,
+                values: .utf8,
+                retention: lifetime,
+                isLogged: isLogged,
+                isCached: isCached
             )
             Self.commands(builder, store, Self.run)
         }
@@ -113,6 +138,43 @@ enum StoreKind: String, CaseIterable, Sendable, CustomTestStringConvertible {
         case .all: return list(try "abcdefgh".map { text(try store.get(String($0))) })
         case .range: return list(try store.versions(of: command.key).map(text))
         }
+    }
+
+    private static func run(_ command: StoreCommand, _ store: WindowStore<String, String>) throws -> String {
+        let startMs = command.timeMs / 10 * 10
+        func row(_ row: WindowStore<String, String>.Row) -> String { "\(row.key)=\(row.value)" }
+        switch command.verb {
+        case .put, .putIfAbsent: try store.put(command.key, command.value, startMs: startMs)
+        case .delete: try store.put(command.key, nil, startMs: startMs)
+        case .get: return try store.get(command.key, startMs: startMs) ?? "-"
+        case .all: return list(try store.all().collect().map(row))
+        case .range:
+            return list(
+                try store.backwardFetch(command.key, from: 0, through: startMs).collect()
+                    .map { "\($0.startMs)=\($0.value)" }
+            )
+        }
+        return "ok"
+    }
+
+    private static func run(_ command: StoreCommand, _ store: SessionStore<String, String>) throws -> String {
+        let session = Window(startMs: command.timeMs / 40 * 40, endMs: command.timeMs / 40 * 40 + command.timeMs % 3)
+        func row(_ row: SessionStore<String, String>.Row) -> String { "\(row.key)=\(row.value)" }
+        switch command.verb {
+        case .put, .putIfAbsent: try store.put(command.key, session, command.value)
+        case .delete: try store.remove(command.key, session)
+        case .get: return try store.get(command.key, session) ?? "-"
+        case .all: return list(try store.findSessions(keysFrom: nil, through: nil).collect().map(row))
+        case .range:
+            return list(
+                try store.findSessions(
+                    command.key,
+                    earliestEndMs: command.timeMs - 50,
+                    latestStartMs: command.timeMs
+                ).collect().map(row)
+            )
+        }
+        return "ok"
     }
 }
 

@@ -141,9 +141,11 @@ struct KeyValueStoreTests {
         let second = Stores.keyValue("same", keys: .utf8, values: .int64)
         let short = Stores.keyValue("short", keys: .utf8, values: .utf8, timeToLive: .zero)
         let past = Stores.versioned("past", keys: .utf8, values: .utf8, historyRetention: .seconds(-1))
+        let narrow = Stores.window("narrow", keys: .utf8, values: .utf8, size: .seconds(2), retention: .seconds(1))
+        let forgetful = Stores.session("forgetful", keys: .utf8, values: .utf8, retention: .seconds(-1))
         stream.process(stores: first, second, named: "one") { (_, _: ProcessorContext<String, String>, _, _) in }
-        stream.process(stores: short, past, named: "two") {
-            (_, _: ProcessorContext<String, String>, _, _) in
+        stream.process(stores: short, past, narrow, forgetful, named: "two") {
+            (_, _: ProcessorContext<String, String>, _, _, _, _) in
         }
         let error = #expect(throws: TopologyError.self) { try builder.build() }
         let problems = (error?.mistakes ?? []).map(\.description)
@@ -152,6 +154,9 @@ struct KeyValueStoreTests {
                 "one: the store \"same\" is declared by another operator already; name one of them differently",
                 "two: the store \"short\" cannot be made: its time to live, 0.0 seconds, is less than a millisecond",
                 "two: the store \"past\" cannot be made: its history retention, -1.0 seconds, is negative",
+                "two: the store \"narrow\" cannot be made: its retention, 1.0 seconds, is shorter than its windows, "
+                    + "2.0 seconds",
+                "two: the store \"forgetful\" cannot be made: its retention, -1.0 seconds, is negative",
             ]
         )
     }

@@ -126,6 +126,108 @@ public enum Stores {
         }
     }
 
+    /// A store of values by key and window start.
+    ///
+    /// - Parameters:
+    ///   - name: the store's name, which its changelog topic is named after.
+    ///   - keys: how keys are written and read.
+    ///   - values: how values are written and read.
+    ///   - size: the size of the windows, which rows of several keys come with.
+    ///   - retention: how long a row can be found, measured from the greatest window start ever put.
+    ///   - retainsDuplicates: whether a key can have several values of one start. Such a store is not cached.
+    ///   - isLogged: whether there is a changelog topic. Without it the rows are lost when the task moves or the
+    ///     application stops.
+    ///   - isCached: whether changes are held back until the commit, so that only the last one of each row is written.
+    ///   - changelogConfiguration: further settings of the changelog topic, by Kafka's names.
+    public static func window<Key, Value>(
+        _ name: String,
+        keys: Serde<Key>,
+        values: Serde<Value>,
+        size: Duration,
+        retention: Duration,
+        retainsDuplicates: Bool = false,
+        isLogged: Bool = true,
+        isCached: Bool = false,
+        changelogConfiguration: [String: String] = [:]
+    ) -> StoreReference<WindowStore<Key, Value>> {
+        let retentionMs = max(0, retention.wholeMilliseconds)
+        let sizeMs = size.wholeMilliseconds
+        let definition = StoreDefinition(
+            name: name,
+            format: StoreFormat(
+                .window,
+                keys: keys.format,
+                values: values.format,
+                sizes: ["windowSizeMs": sizeMs],
+                retentionMs: retentionMs
+            ),
+            isLogged: isLogged,
+            isCached: isCached && !retainsDuplicates,
+            changelogConfiguration: WindowChangelog.configuration(
+                retentionMs: retentionMs,
+                changelogConfiguration
+            )
+        )
+        var problem: String?
+        if sizeMs < 1 {
+            problem = "its windows of \(size) are shorter than a millisecond"
+        } else if retentionMs < sizeMs {
+            problem = "its retention, \(retention), is shorter than its windows, \(size)"
+        }
+        return StoreReference(definition, problem: problem) { definition, context in
+            let rows = context.store(named: definition.name) {
+                WindowRows(
+                    definition,
+                    sizeMs: sizeMs,
+                    retentionMs: retentionMs,
+                    retainsDuplicates: retainsDuplicates,
+                    in: context
+                )
+            }
+            return WindowStore(rows, keys: keys, values: values)
+        }
+    }
+
+    /// A store of values by key and session.
+    ///
+    /// - Parameters:
+    ///   - name: the store's name, which its changelog topic is named after.
+    ///   - keys: how keys are written and read.
+    ///   - values: how values are written and read.
+    ///   - retention: how long a session can be found, measured from the greatest session end ever put.
+    ///   - isLogged: whether there is a changelog topic. Without it the rows are lost when the task moves or the
+    ///     application stops.
+    ///   - isCached: whether changes are held back until the commit, so that only the last one of each row is written.
+    ///   - changelogConfiguration: further settings of the changelog topic, by Kafka's names.
+    public static func session<Key, Value>(
+        _ name: String,
+        keys: Serde<Key>,
+        values: Serde<Value>,
+        retention: Duration,
+        isLogged: Bool = true,
+        isCached: Bool = false,
+        changelogConfiguration: [String: String] = [:]
+    ) -> StoreReference<SessionStore<Key, Value>> {
+        let retentionMs = max(0, retention.wholeMilliseconds)
+        let definition = StoreDefinition(
+            name: name,
+            format: StoreFormat(.session, keys: keys.format, values: values.format, retentionMs: retentionMs),
+            isLogged: isLogged,
+            isCached: isCached,
+            changelogConfiguration: WindowChangelog.configuration(
+                retentionMs: retentionMs,
+                changelogConfiguration
+            )
+        )
+        let problem = retention < .zero ? "its retention, \(retention), is negative" : nil
+        return StoreReference(definition, problem: problem) { definition, context in
+            let rows = context.store(named: definition.name) {
+                SessionRows(definition, retentionMs: retentionMs, in: context)
+            }
+            return SessionStore(rows, keys: keys, values: values)
+        }
+    }
+
     static func lifetimeProblem(_ timeToLive: Duration?) -> String? {
         guard let timeToLive, timeToLive < .milliseconds(1) else { return nil }
         return "its time to live, \(timeToLive), is less than a millisecond"
