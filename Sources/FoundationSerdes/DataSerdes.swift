@@ -18,7 +18,7 @@ extension Serde where Value == Date {
     /// left out.
     public static var milliseconds: Serde<Date> {
         Serde<Int64>.int64.converted(
-            to: { Date(timeIntervalSince1970: Double($0) / 1_000) },
+            to: { .init(timeIntervalSince1970: Double($0) / 1_000) },
             from: { date in
                 guard let milliseconds = Int64(exactly: (date.timeIntervalSince1970 * 1_000).rounded(.down)) else {
                     throw SerdeError.invalid("\(date) cannot be written in milliseconds")

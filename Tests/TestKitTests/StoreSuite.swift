@@ -61,8 +61,7 @@ enum StoreKind: String, CaseIterable, Sendable, CustomTestStringConvertible {
                 size: .milliseconds(10),
                 retention: lifetime,
                 retainsDuplicates: self == .windowWithDuplicates,
-                isLogged: isLogged,
-                isCached: isCached
+                isLogged: isLogged
             )
             Self.commands(builder, store, Self.run)
         case .session:
@@ -71,8 +70,7 @@ enum StoreKind: String, CaseIterable, Sendable, CustomTestStringConvertible {
                 keys: .utf8,
                 values: .utf8,
                 retention: lifetime,
-                isLogged: isLogged,
-                isCached: isCached
+                isLogged: isLogged
             )
             Self.commands(builder, store, Self.run)
         }

@@ -3,8 +3,8 @@ import MillraceStateStores
 import MillraceStreamsRuntime
 import MillraceTopology
 
-/// A task's session store for processors, in bytes: the rows, and their way to the changelog, at once or (with caching) at
-/// the commit. The typed store stands around it.
+/// A task's session store for processors, in bytes: the rows, and their way to the changelog. The typed store stands around
+/// it. It is never cached: which rows there are depends on the times of all that were put.
 ///
 /// Owned by the task's thread. A store's contents follow from its committed changelog (invariant 6); the greatest end
 /// that was put, which what is visible is measured from, is a register of the task, as a deletion may have had it.
@@ -14,18 +14,13 @@ final class SessionRows: TaskStore, LifecycleParticipant {
     @usableFromInline let isLogged: Bool
     private let sessions: SessionTable
     private let record: UnsafeMutablePointer<CurrentRecord>
-    private let isCached: Bool
     private let changelog: ChangelogOutput?
     private let observedEnd: TaskRegister
 
     init(_ definition: StoreDefinition, retentionMs: Int64, in context: TaskContext) {
         name = definition.name
         isLogged = definition.isLogged
-        isCached = definition.isCached && definition.isLogged && context.cacheMaximumBytes > 0
-        sessions = SessionTable(
-            retentionMs: retentionMs,
-            cacheBytesMax: isCached ? context.cacheMaximumBytes : nil
-        )
+        sessions = SessionTable(retentionMs: retentionMs)
         changelog = context.changelog(of: definition)
         record = context.record
         observedEnd = context.register(named: "\(definition.name).observed", initial: -1)
@@ -62,13 +57,8 @@ final class SessionRows: TaskStore, LifecycleParticipant {
         }
         // What comes after its retention is put nowhere, and what is not there is not removed.
         guard entry >= 0 else { return }
-        if isCached {
-            bytes.noteContext(at: entry, TouchContext(timestampMs: record.pointee.timestamp))
-        } else {
-            try changelog?.append(key: bytes.key(at: entry), value: value, timestamp: record.pointee.timestamp)
-        }
+        try changelog?.append(key: bytes.key(at: entry), value: value, timestamp: record.pointee.timestamp)
         if value == nil { sessions.rows.remove(at: entry) }
-        if bytes.isOverCacheBound { try flush() }
     }
 
     // Reading
@@ -122,12 +112,7 @@ final class SessionRows: TaskStore, LifecycleParticipant {
     // As the task sees it
 
     @usableFromInline
-    func flush() throws {
-        guard isCached else { return }
-        try sessions.rows.bytes.flush { (dirty) throws in
-            try changelog?.append(key: dirty.key, value: dirty.newValue, timestamp: dirty.context.timestampMs)
-        }
-    }
+    func flush() {}
 
     @usableFromInline
     func restore(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?, timestamp: Int64) {

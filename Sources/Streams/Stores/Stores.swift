@@ -9,8 +9,8 @@ import MillraceTopology
 ///
 ///     let seen = Stores.keyValue("seen", keys: .utf8, values: .int64)
 ///
-/// All of them keep their rows in memory and write each change to a changelog topic, from which they are restored; with
-/// `isCached` only the last change of a key between two commits.
+/// All of them keep their rows in memory and write each change to a changelog topic, from which they are restored.
+/// Key-value stores may be cached, and then write only the last change of a key between two commits.
 ///
 /// **Time to live.** A row that is too old is not found any more from that moment of stream time on. It is removed, with
 /// a record in the changelog, when the store is used afterwards, a few rows with each call; nothing is passed on to other
@@ -134,10 +134,9 @@ public enum Stores {
     ///   - values: how values are written and read.
     ///   - size: the size of the windows, which rows of several keys come with.
     ///   - retention: how long a row can be found, measured from the greatest window start ever put.
-    ///   - retainsDuplicates: whether a key can have several values of one start. Such a store is not cached.
+    ///   - retainsDuplicates: whether a key can have several values of one start.
     ///   - isLogged: whether there is a changelog topic. Without it the rows are lost when the task moves or the
     ///     application stops.
-    ///   - isCached: whether changes are held back until the commit, so that only the last one of each row is written.
     ///   - changelogConfiguration: further settings of the changelog topic, by Kafka's names.
     public static func window<Key, Value>(
         _ name: String,
@@ -147,7 +146,6 @@ public enum Stores {
         retention: Duration,
         retainsDuplicates: Bool = false,
         isLogged: Bool = true,
-        isCached: Bool = false,
         changelogConfiguration: [String: String] = [:]
     ) -> StoreReference<WindowStore<Key, Value>> {
         let retentionMs = max(0, retention.wholeMilliseconds)
@@ -162,7 +160,7 @@ public enum Stores {
                 retentionMs: retentionMs
             ),
             isLogged: isLogged,
-            isCached: isCached && !retainsDuplicates,
+            isCached: false,
             changelogConfiguration: WindowChangelog.configuration(
                 retentionMs: retentionMs,
                 changelogConfiguration
@@ -197,7 +195,6 @@ public enum Stores {
     ///   - retention: how long a session can be found, measured from the greatest session end ever put.
     ///   - isLogged: whether there is a changelog topic. Without it the rows are lost when the task moves or the
     ///     application stops.
-    ///   - isCached: whether changes are held back until the commit, so that only the last one of each row is written.
     ///   - changelogConfiguration: further settings of the changelog topic, by Kafka's names.
     public static func session<Key, Value>(
         _ name: String,
@@ -205,7 +202,6 @@ public enum Stores {
         values: Serde<Value>,
         retention: Duration,
         isLogged: Bool = true,
-        isCached: Bool = false,
         changelogConfiguration: [String: String] = [:]
     ) -> StoreReference<SessionStore<Key, Value>> {
         let retentionMs = max(0, retention.wholeMilliseconds)
@@ -213,7 +209,7 @@ public enum Stores {
             name: name,
             format: StoreFormat(.session, keys: keys.format, values: values.format, retentionMs: retentionMs),
             isLogged: isLogged,
-            isCached: isCached,
+            isCached: false,
             changelogConfiguration: WindowChangelog.configuration(
                 retentionMs: retentionMs,
                 changelogConfiguration

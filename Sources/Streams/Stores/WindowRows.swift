@@ -3,8 +3,8 @@ import MillraceStateStores
 import MillraceStreamsRuntime
 import MillraceTopology
 
-/// A task's window store for processors, in bytes: the rows, and their way to the changelog, at once or (with caching) at
-/// the commit. The typed store stands around it.
+/// A task's window store for processors, in bytes: the rows, and their way to the changelog. The typed store stands around
+/// it. It is never cached: which rows there are depends on the times of all that were put.
 ///
 /// Owned by the task's thread. A store's contents follow from its committed changelog (invariant 6); the greatest start
 /// that was put, which what is visible is measured from, is a register of the task, as a deletion may have had it.
@@ -15,7 +15,6 @@ final class WindowRows: TaskStore, LifecycleParticipant {
     private let windows: WindowTable
     private let sizeMs: Int64
     private let record: UnsafeMutablePointer<CurrentRecord>
-    private let isCached: Bool
     private let changelog: ChangelogOutput?
     private let observedStart: TaskRegister
     private var logKey = ByteWriter()
@@ -30,12 +29,7 @@ final class WindowRows: TaskStore, LifecycleParticipant {
         self.sizeMs = sizeMs
         name = definition.name
         isLogged = definition.isLogged
-        isCached = definition.isCached && definition.isLogged && context.cacheMaximumBytes > 0
-        windows = WindowTable(
-            retentionMs: retentionMs,
-            retainsDuplicates: retainsDuplicates,
-            cacheBytesMax: isCached ? context.cacheMaximumBytes : nil
-        )
+        windows = WindowTable(retentionMs: retentionMs, retainsDuplicates: retainsDuplicates)
         changelog = context.changelog(of: definition)
         record = context.record
         observedStart = context.register(named: "\(definition.name).observed", initial: -1)
@@ -73,24 +67,15 @@ final class WindowRows: TaskStore, LifecycleParticipant {
         }
         // What comes after its retention is put nowhere, and what is not there is not removed.
         guard entry >= 0 else { return }
-        try log(entry, value)
+        try log(rowKey: windows.rows.bytes.key(at: entry), value)
         if value == nil { windows.rows.remove(at: entry) }
-        if windows.rows.bytes.isOverCacheBound { try flush() }
     }
 
-    private func log(_ entry: Int, _ value: UnsafeRawBufferPointer?) throws {
-        if isCached {
-            let timestampMs = record.pointee.timestamp
-            return windows.rows.bytes.noteContext(at: entry, TouchContext(timestampMs: timestampMs))
-        }
-        try log(rowKey: windows.rows.bytes.key(at: entry), value, timestampMs: record.pointee.timestamp)
-    }
-
-    private func log(rowKey: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer?, timestampMs: Int64) throws {
+    private func log(rowKey: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer?) throws {
         guard let changelog else { return }
         logKey.removeAll()
         windows.appendChangelogKey(of: rowKey, to: &logKey)
-        try changelog.append(key: logKey.bytes, value: value, timestamp: timestampMs)
+        try changelog.append(key: logKey.bytes, value: value, timestamp: record.pointee.timestamp)
     }
 
     // Reading
@@ -140,12 +125,7 @@ final class WindowRows: TaskStore, LifecycleParticipant {
     // As the task sees it
 
     @usableFromInline
-    func flush() throws {
-        guard isCached else { return }
-        try windows.rows.bytes.flush { (dirty) throws in
-            try log(rowKey: dirty.key, dirty.newValue, timestampMs: dirty.context.timestampMs)
-        }
-    }
+    func flush() {}
 
     @usableFromInline
     func restore(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?, timestamp: Int64) {
