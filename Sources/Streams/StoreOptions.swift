@@ -10,6 +10,13 @@ public struct StoreOptions: Hashable, Sendable, ExpressibleByStringLiteral {
     /// Whether updates are held back until the commit, so that only the last one of each key is passed on; the
     /// application's `cacheMaximumBytes` of 0 turns this off for all stores.
     public var isCached: Bool
+    /// How old a row of a table may become, by its timestamp and the stream time: the greatest timestamp of the records
+    /// that the task has processed. nil for ever.
+    ///
+    /// A row that is too old is not found any more; soon after, with the next records, it is removed and passed on as a
+    /// deletion, whose timestamp is that at which the row's life ended. A record that is too old already begins no row.
+    /// Versioned, window and session stores do not look at it: they have a retention.
+    public var timeToLive: Duration?
     /// How long the rows of a window or session store are kept, measured in the time of the records; nil for no longer than
     /// the windows take records. Other stores do not look at it.
     public var retention: Duration?
@@ -24,6 +31,7 @@ public struct StoreOptions: Hashable, Sendable, ExpressibleByStringLiteral {
         name: String? = nil,
         isLogged: Bool = true,
         isCached: Bool = true,
+        timeToLive: Duration? = nil,
         retention: Duration? = nil,
         changelogConfiguration: [String: String] = [:],
         renamedFrom: String? = nil
@@ -31,6 +39,7 @@ public struct StoreOptions: Hashable, Sendable, ExpressibleByStringLiteral {
         self.name = name
         self.isLogged = isLogged
         self.isCached = isCached
+        self.timeToLive = timeToLive
         self.retention = retention
         self.changelogConfiguration = changelogConfiguration
         self.renamedFrom = renamedFrom

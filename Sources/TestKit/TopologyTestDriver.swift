@@ -232,6 +232,16 @@ public final class TopologyTestDriver {
         }
     }
 
+    /// The versioned stores of this name, one for each task that has it.
+    func versionedStores(named name: String) throws -> [any InspectableVersionedStore] {
+        try taskStores(named: name).map { store in
+            guard let store = store as? any InspectableVersionedStore else {
+                throw StreamsError.invalidConfiguration("the store \(name) is not versioned")
+            }
+            return store
+        }
+    }
+
     private func taskStores(named name: String) throws -> [any TaskStore] {
         let contexts = tasks.map(\.context) + (globals.map { [$0.context] } ?? [])
         let stores = contexts.compactMap { $0.stores[name] }
@@ -266,7 +276,7 @@ public final class TopologyTestDriver {
             )
             task.begin(at: producer.committedOffsets.filter { partitions.contains($0.key) })
             for queue in task.queues where queue.position == nil { queue.begin(at: 0) }
-            restore(task)
+            try restore(task)
             try task.start(wallClockMs: wallClockMs)
             return task
         }
@@ -309,16 +319,16 @@ public final class TopologyTestDriver {
         }
     }
 
-    private func restore(_ task: StreamTask) {
+    private func restore(_ task: StreamTask) throws {
         for store in task.context.stores.values where store.isLogged {
             let changelog = TopicPartition("\(applicationId)-\(store.name)-changelog", task.id.partition)
             for record in log.records(of: changelog) {
-                record.key?.withUnsafeBytes { key in
+                try record.key?.withUnsafeBytes { key in
                     guard let value = record.value else {
-                        store.restore(key: key, value: nil, timestamp: record.timestampMs)
+                        try store.restore(key: key, value: nil, timestamp: record.timestampMs)
                         return
                     }
-                    value.withUnsafeBytes { store.restore(key: key, value: $0, timestamp: record.timestampMs) }
+                    try value.withUnsafeBytes { try store.restore(key: key, value: $0, timestamp: record.timestampMs) }
                 }
             }
         }

@@ -1,3 +1,4 @@
+import MillracePrimitives
 import MillraceStreamsRuntime
 import MillraceTopology
 
@@ -14,6 +15,9 @@ final class TableStore<Key, Value>: @unchecked Sendable {
     @usableFromInline private(set) var sendsOldValues = false
     @usableFromInline private(set) var keys: Serde<Key>?
     @usableFromInline private(set) var values: Serde<Value>?
+    /// How long rows live, in milliseconds; nil for ever.
+    @usableFromInline let timeToLiveMs: Int64?
+    private let lifetimeProblem: String?
     private let assembly: TopologyAssembly
     private let node: TopologyGraph.NodeId
 
@@ -37,6 +41,8 @@ final class TableStore<Key, Value>: @unchecked Sendable {
         )
         isNamed = options.name != nil
         if isNamed { assembly.graph.deriveNames(after: node, ofStore: definition.name) }
+        timeToLiveMs = options.timeToLive.map { max(1, $0.wholeMilliseconds) }
+        lifetimeProblem = Stores.lifetimeProblem(options.timeToLive)
         self.keys = keys
         self.values = values
         self.assembly = assembly
@@ -52,6 +58,11 @@ final class TableStore<Key, Value>: @unchecked Sendable {
         let values = assembly.require(values, "values", for: node)
         (self.keys, self.values) = (keys, values)
         definition.format = StoreFormat(.keyValue, keys: keys.format, values: values.format)
+        if let lifetimeProblem {
+            assembly.graph.report(
+                .invalidStore(operator: assembly.name(of: node), store: definition.name, problem: lifetimeProblem)
+            )
+        }
         assembly.graph.add(definition, usedBy: node, isNamed: isNamed)
     }
 
@@ -72,7 +83,14 @@ final class TableStore<Key, Value>: @unchecked Sendable {
     func state(in context: TaskContext) -> KeyValueState<Key, Value>? {
         guard isDeclared, let keys, let values else { return nil }
         return context.store(named: definition.name) {
-            KeyValueState(definition, in: context, keys: keys, values: values, sendsOldValues: sendsOldValues)
+            KeyValueState(
+                definition,
+                in: context,
+                keys: keys,
+                values: values,
+                sendsOldValues: sendsOldValues,
+                timeToLiveMs: timeToLiveMs
+            )
         }
     }
 
