@@ -6,6 +6,7 @@ extension Serde where Value == UUID {
     /// A UUID as text, as Kafka's `UUIDSerializer` writes it; read whatever the case of its letters.
     public static var uuid: Serde<UUID> {
         Serde(
+            format: "uuid",
             encode: { value, writer in writer.append(utf8: value.uuidString.lowercased()) },
             decode: { bytes in
                 let text = bytes.withUnsafeBytes { String(validating: $0, as: UTF8.self) }

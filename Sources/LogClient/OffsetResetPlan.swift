@@ -65,12 +65,19 @@ public struct OffsetResetPlan: Hashable, Sendable {
 }
 
 /// Works out a reset.
-struct OffsetResetPlanner {
+package struct OffsetResetPlanner {
     let connection: any AdminConnection
     let group: String
     let nowMs: Int64
 
-    func plan(_ scope: OffsetResetScope, to target: OffsetResetTarget) throws(ClientError) -> OffsetResetPlan {
+    package init(connection: any AdminConnection, group: String, nowMs: Int64) {
+        self.connection = connection
+        self.group = group
+        self.nowMs = nowMs
+    }
+
+    /// What setting the offsets would do; refused while the group has members.
+    package func plan(_ scope: OffsetResetScope, to target: OffsetResetTarget) throws(ClientError) -> OffsetResetPlan {
         try checkInactive()
         let committed = try connection.committedOffsets(of: group)
         var partitions = try partitions(in: scope, committed)

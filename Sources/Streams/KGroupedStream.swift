@@ -36,7 +36,7 @@ public struct KGroupedStream<Key, Value> {
     @inlinable
     public func count(store: StoreOptions = StoreOptions(), named name: String? = nil) -> KTable<Key, Int64> {
         let keys = requiredKeys
-        guard stream.isRekeyed, stream.values == nil || sharing.withoutValues != nil, sharing.complete == nil else {
+        guard stream.isRekeyed, stream.values == nil else {
             return grouped().stateful("count", keys: keys, state: .int64, store: store, named: name) { _, _, count in
                 let before = count ?? 0
                 count = before
@@ -133,7 +133,7 @@ public struct KGroupedStream<Key, Value> {
     }
 
     @inlinable var topicName: String {
-        name ?? stream.assembly.graph.unusedRepartitionName(stream.assembly.name(of: stream.node))
+        name ?? stream.assembly.graph.deriveRepartitionName(for: "groupBy", after: stream.node)
     }
 }
 

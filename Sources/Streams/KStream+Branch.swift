@@ -61,7 +61,9 @@ public struct BranchedKStream<Key, Value> {
             )
             return parent.child("branch", nil)
         }
-        return parent.child("branch", operatorName)
+        let stream = parent.child("branch", operatorName)
+        parent.assembly.graph.deriveNames(after: stream.node, ofBranch: name)
+        return stream
     }
 
     @inlinable

@@ -57,7 +57,8 @@ extension KStream {
     ///   - values: how values are written and read; likewise.
     ///   - partitioner: chooses the partition, several or none; nil for that of the key. Joins and tables find together
     ///     only what its keys bring together.
-    ///   - name: the internal topic's name, `<application id>-<name>-repartition`.
+    ///   - name: the internal topic's name, `<application id>-<name>-repartition`; nil for one that follows from the names
+    ///     before it.
     @inlinable
     public func repartition(
         partitions: Int32? = nil,
@@ -66,7 +67,29 @@ extension KStream {
         partitioner: StreamPartitioner<Key, Value>? = nil,
         named name: String? = nil
     ) -> KStream<Key, Value> {
-        let topicName = name ?? assembly.graph.unusedRepartitionName("\(assembly.name(of: node))-through")
+        sentThrough(
+            partitions: partitions,
+            keys: keys,
+            values: values,
+            partitioner: partitioner,
+            named: name,
+            dropsNullKeys: true
+        )
+    }
+
+    /// The stream behind an internal topic.
+    ///
+    /// - Parameter dropsNullKeys: whether records without a key are left out; otherwise they go to any partition.
+    @inlinable
+    func sentThrough(
+        partitions: Int32? = nil,
+        keys: Serde<Key>?,
+        values: Serde<Value>?,
+        partitioner: StreamPartitioner<Key, Value>? = nil,
+        named name: String?,
+        dropsNullKeys: Bool
+    ) -> KStream<Key, Value> {
+        let topicName = name ?? assembly.graph.deriveRepartitionName(for: "through", after: node)
         let topic = TopicReference.repartition(topicName, partitions: partitions)
         let keys = assembly.require(keys ?? self.keys, "keys", for: node)
         let values = assembly.require(values ?? self.values, "values", for: node)
@@ -76,7 +99,7 @@ extension KStream {
             values: values,
             partitioner: partitioner,
             named: "\(topicName)-repartition-sink",
-            dropsNullKeys: true
+            dropsNullKeys: dropsNullKeys
         )
         return KStream(source: [topic], named: "\(topicName)-repartition", in: assembly, keys: keys, values: values)
     }
@@ -93,6 +116,9 @@ extension KStream {
         let sink = assembly.graph.add(.sink(topic), name: name, after: [node])
         let keys = assembly.require(keys, "keys", for: sink)
         let values = assembly.require(values, "values", for: sink)
+        if topic.isInternal {
+            assembly.graph.setFormat(of: topic, TopicFormat(keys: keys.format, values: values.format))
+        }
         let name = assembly.name(of: sink)
         if let partitioner {
             return write(

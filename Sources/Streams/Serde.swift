@@ -13,7 +13,13 @@ import MillracePrimitives
 ///             return Celsius(degrees: Double(Int32(bigEndian: bytes.unsafeLoadUnaligned(as: Int32.self))) / 100)
 ///         }
 ///     )
+///
+/// **Format.** A serde's bytes have a format, which is kept with the stores that were written in it, so that another
+/// serde on the same store is refused when the application starts. Where a new serde reads what an old one wrote, give it
+/// the old one's name with `format(_:)`; where one changes its bytes, give it another.
 public struct Serde<Value>: Sendable {
+    /// The name of the format of the bytes, such as `utf8`.
+    public let format: String
     /// Appends the value's bytes and returns true, or returns false if the value stands for null.
     @usableFromInline let write: @Sendable (Value, inout ByteWriter) throws -> Bool
     @usableFromInline let read: @Sendable (UnsafeRawBufferPointer) throws -> Value
@@ -22,15 +28,18 @@ public struct Serde<Value>: Sendable {
     /// Makes a serde from two functions.
     ///
     /// - Parameters:
+    ///   - format: the name of the format of the bytes; nil for the type's name.
     ///   - encode: appends a value's bytes to a writer.
     ///   - decode: makes a value from the bytes of a key or value; what it throws is handled by the application's policy
     ///     for records that cannot be decoded. It is not called for null.
     @inlinable
     public init(
+        format: String? = nil,
         encode: @escaping @Sendable (Value, inout ByteWriter) throws -> Void,
         decode: @escaping @Sendable (RawSpan) throws -> Value
     ) {
         self.init(
+            format: format ?? "\(Value.self)",
             write: { value, writer in
                 try encode(value, &writer)
                 return true
@@ -42,13 +51,21 @@ public struct Serde<Value>: Sendable {
 
     @usableFromInline
     init(
+        format: String = "\(Value.self)",
         write: @escaping @Sendable (Value, inout ByteWriter) throws -> Bool,
         read: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Value,
         readNull: @escaping @Sendable () throws -> Value
     ) {
+        self.format = format
         self.write = write
         self.read = read
         self.readNull = readNull
+    }
+
+    /// The same serde, whose format goes by another name.
+    @inlinable
+    public func format(_ name: String) -> Serde {
+        Serde(format: name, write: write, read: read, readNull: readNull)
     }
 
     /// Reads a key or value that may be null.
@@ -63,6 +80,7 @@ public struct Serde<Value>: Sendable {
     @inlinable
     public var optional: Serde<Value?> {
         Serde<Value?>(
+            format: format,
             write: { [write] value, writer in
                 guard let value else { return false }
                 return try write(value, &writer)

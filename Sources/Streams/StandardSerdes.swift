@@ -5,6 +5,7 @@ extension Serde where Value == [UInt8] {
     @inlinable
     public static var bytes: Serde<[UInt8]> {
         Serde(
+            format: "bytes",
             write: { value, writer in
                 writer.append(value)
                 return true
@@ -20,6 +21,7 @@ extension Serde where Value == String {
     @inlinable
     public static var utf8: Serde<String> {
         Serde(
+            format: "utf8",
             write: { value, writer in
                 writer.append(utf8: value)
                 return true
@@ -37,13 +39,18 @@ extension Serde where Value == Void {
     /// For keys or values that the application has no use for: read as nothing, whatever they are, and written as null.
     @inlinable
     public static var ignored: Serde<Void> {
-        Serde(write: { _, _ in false }, read: { _ in () }, readNull: { () })
+        Serde(format: "ignored", write: { _, _ in false }, read: { _ in () }, readNull: { () })
     }
 
     /// Nothing but the fact that there is a value: written as no bytes, which is not null.
     @inlinable
     static var presence: Serde<Void> {
-        Serde(write: { _, _ in true }, read: { _ in () }, readNull: { throw SerdeError.unexpectedNull })
+        Serde(
+            format: "presence",
+            write: { _, _ in true },
+            read: { _ in () },
+            readNull: { throw SerdeError.unexpectedNull }
+        )
     }
 }
 
@@ -52,6 +59,7 @@ extension Serde where Value: FixedWidthInteger & Sendable {
     @inlinable
     static var bigEndian: Serde<Value> {
         Serde(
+            format: "\(Value.isSigned ? "int" : "uint")\(Value.bitWidth)",
             write: { value, writer in
                 writer.append(value)
                 return true
@@ -103,6 +111,7 @@ extension Serde where Value == Double {
     public static var float64: Serde<Double> {
         let bits = Serde<UInt64>.bigEndian
         return Serde(
+            format: "float64",
             write: { try bits.write($0.bitPattern, &$1) },
             read: { Double(bitPattern: try bits.read($0)) },
             readNull: { throw SerdeError.unexpectedNull }
@@ -116,6 +125,7 @@ extension Serde where Value == Float {
     public static var float32: Serde<Float> {
         let bits = Serde<UInt32>.bigEndian
         return Serde(
+            format: "float32",
             write: { try bits.write($0.bitPattern, &$1) },
             read: { Float(bitPattern: try bits.read($0)) },
             readNull: { throw SerdeError.unexpectedNull }
@@ -128,6 +138,7 @@ extension Serde where Value == Bool {
     @inlinable
     public static var bool: Serde<Bool> {
         Serde(
+            format: "bool",
             write: { value, writer in
                 writer.append(value ? UInt8(1) : 0)
                 return true

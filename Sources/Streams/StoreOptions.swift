@@ -12,18 +12,23 @@ public struct StoreOptions: Hashable, Sendable, ExpressibleByStringLiteral {
     public var isCached: Bool
     /// Further settings of the changelog topic, by Kafka's names.
     public var changelogConfiguration: [String: String]
+    /// What the store was called before: when the application starts for the first time with the new name, the store takes
+    /// over the entries of the old one. May stay afterwards.
+    public var renamedFrom: String?
 
     /// Makes options.
     public init(
         name: String? = nil,
         isLogged: Bool = true,
         isCached: Bool = true,
-        changelogConfiguration: [String: String] = [:]
+        changelogConfiguration: [String: String] = [:],
+        renamedFrom: String? = nil
     ) {
         self.name = name
         self.isLogged = isLogged
         self.isCached = isCached
         self.changelogConfiguration = changelogConfiguration
+        self.renamedFrom = renamedFrom
     }
 
     /// A store of this name with the defaults.

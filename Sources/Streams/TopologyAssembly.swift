@@ -40,6 +40,29 @@ final class TopologyAssembly {
     @usableFromInline
     func name(of node: TopologyGraph.NodeId) -> String { graph.nodes[node].name }
 
+    /// Gives an operator a store of its own: by the user's name, or by one that follows from the names before it.
+    ///
+    /// - Parameter role: what the store is for, if the operator has several.
+    @usableFromInline
+    func addStore(
+        _ options: StoreOptions,
+        format: StoreFormat,
+        usedBy node: TopologyGraph.NodeId,
+        role: String? = nil
+    ) -> StoreDefinition {
+        let definition = StoreDefinition(
+            name: options.name ?? graph.storeName(for: node, role: role),
+            format: format,
+            isLogged: options.isLogged,
+            isCached: options.isCached,
+            changelogConfiguration: options.changelogConfiguration,
+            formerName: options.renamedFrom
+        )
+        graph.deriveNames(after: node, ofStore: role == nil ? definition.name : graph.storeName(for: node))
+        graph.add(definition, usedBy: node, isNamed: options.name != nil)
+        return definition
+    }
+
     /// Takes what an operator cannot do without, or reports that it is missing and takes what keeps the types.
     @usableFromInline
     func require<Value>(

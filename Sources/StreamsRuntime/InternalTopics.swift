@@ -7,12 +7,17 @@ struct InternalTopics {
     let graph: TopologyGraph
     let configuration: StreamsConfiguration
 
-    /// Finds out how many partitions everything has, makes what is missing, and checks what is there.
-    func ensure(with admin: any AdminConnection) throws {
+    /// Finds out how many partitions everything has.
+    func plan(with admin: any AdminConnection) throws -> PartitionPlan {
         let plan = try graph.partitionPlan(applicationId: applicationId) { topic in
             try admin.describeTopic(topic)?.partitionCount
         }
         try checkSinks(with: admin)
+        return plan
+    }
+
+    /// Makes what is missing, and checks what is there.
+    func ensure(_ plan: PartitionPlan, with admin: any AdminConnection) throws {
         for part in graph.subtopologies() {
             for topic in part.sourceTopics where topic.isInternal {
                 let name = topic.resolved(applicationId: applicationId)

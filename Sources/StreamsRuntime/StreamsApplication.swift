@@ -149,10 +149,20 @@ public final class StreamsApplication: Service, Sendable {
             throw StreamsError.invalidConfiguration("\"\(id)\" cannot be an application id: \(problem)")
         }
         do {
-            let admin = try backend.connectAdmin()
-            let topics = InternalTopics(applicationId: id, graph: topology.graph, configuration: configuration)
-            try topics.ensure(with: admin)
-            return try backend.claimInstance(of: id)
+            let instance = try backend.claimInstance(of: id)
+            try ApplicationPreparation(
+                applicationId: id,
+                graph: topology.graph,
+                configuration: configuration,
+                backend: backend,
+                logger: logger,
+                rank: instance.name.utf8.reduce(0) { $0 &+ Int($1) },
+                pause: { [self] duration in
+                    stopping.wait(for: duration) { isStopping }
+                    return isStopping
+                }
+            ).run()
+            return instance
         } catch let error as ClientError {
             throw StreamsError.log(error)
         } catch let error as PartitionPlanError {

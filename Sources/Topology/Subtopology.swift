@@ -81,6 +81,10 @@ extension TopologyGraph {
                 found.append(.unknownStore(operator: node.name, store: store))
             }
         }
+        for store in stores.values.sorted(by: { $0.name < $1.name }) {
+            guard let formerName = store.formerName, stores[formerName] != nil else { continue }
+            found.append(.renamedFromPresentStore(store: store.name, formerName: formerName))
+        }
         if !hasSource { found.insert(.noSources, at: 0) }
         return found
     }

@@ -34,14 +34,22 @@ public struct TopologyGraph: Sendable, Hashable {
         public var children: [NodeId] = []
         /// The state stores that it uses, by name.
         public var stores: [String] = []
+        /// Whether the name was given, not derived.
+        public internal(set) var isNamed = false
+        /// What derived names of stores and internal topics after this operator begin with.
+        public internal(set) var nameBase = ""
     }
 
     /// All operators; a node's id is its index.
-    public private(set) var nodes: [Node] = []
+    public internal(set) var nodes: [Node] = []
     /// All state stores by name.
     public private(set) var stores: [String: StoreDefinition] = [:]
     /// Topics that must have the same number of partitions, each group with the operator that asks for it.
     public private(set) var copartitioned: [CopartitionRequirement] = []
+    /// What is written to repartition topics, by their names without the application's prefix.
+    public private(set) var repartitionFormats: [String: TopicFormat] = [:]
+    /// The names of stores and repartition topics that the user did not give.
+    public internal(set) var derivedNames: Set<String> = []
     /// After how long without records a source is idle, in milliseconds, for those that may be.
     var idlePausesMs: [NodeId: Int64] = [:]
     /// The mistakes found so far.
@@ -72,7 +80,17 @@ public struct TopologyGraph: Sendable, Hashable {
         } else {
             chosen = unusedName(derivedName(kind, after: parents))
         }
-        nodes.append(Node(id: id, name: chosen, kind: kind, parents: parents, stores: storeNames))
+        nodes.append(
+            Node(
+                id: id,
+                name: chosen,
+                kind: kind,
+                parents: parents,
+                stores: storeNames,
+                isNamed: name != nil,
+                nameBase: initialNameBase(kind, name: name, after: parents)
+            )
+        )
         for parent in parents { nodes[parent].children.append(id) }
         for topic in topics(of: kind) {
             if case .external(let topicName) = topic, let problem = NameRule.problem(with: topicName) {
@@ -83,16 +101,28 @@ public struct TopologyGraph: Sendable, Hashable {
     }
 
     /// Adds a state store, to be used by the operators that name it.
-    public mutating func add(_ store: StoreDefinition, usedBy node: NodeId) {
+    ///
+    /// - Parameter isNamed: whether the user gave the name; otherwise it is that of `storeName(for:role:)`.
+    public mutating func add(_ store: StoreDefinition, usedBy node: NodeId, isNamed: Bool = true) {
         if let problem = NameRule.problem(with: store.name) {
             mistakes.append(.invalidStoreName(operator: nodes[node].name, store: store.name, problem: problem))
         }
         if stores[store.name] != nil {
-            mistakes.append(.duplicateStore(operator: nodes[node].name, store: store.name))
+            report(
+                isNamed
+                    ? .duplicateStore(operator: nodes[node].name, store: store.name)
+                    : .ambiguousStoreName(operator: nodes[node].name, store: store.name)
+            )
             return
         }
+        if !isNamed { derivedNames.insert(store.name) }
         stores[store.name] = store
         nodes[node].stores.append(store.name)
+    }
+
+    /// Remembers what is written to a repartition topic.
+    public mutating func setFormat(of topic: TopicReference, _ format: TopicFormat) {
+        repartitionFormats[topic.name] = format
     }
 
     /// Lets another operator use a store.
@@ -118,16 +148,6 @@ public struct TopologyGraph: Sendable, Hashable {
         return "\(name)-\(number)"
     }
 
-    /// A name for a repartition topic that no other has yet: the given one, or with a number after it.
-    public func unusedRepartitionName(_ name: String) -> String {
-        let used = Set(nodes.flatMap { topics(of: $0.kind) }.filter(\.isInternal).map(\.name))
-        func isUsed(_ name: String) -> Bool { used.contains(TopicReference.repartition(name, partitions: nil).name) }
-        guard isUsed(name) else { return name }
-        var number = 2
-        while isUsed("\(name)-\(number)") { number += 1 }
-        return "\(name)-\(number)"
-    }
-
     /// The first operator of each store: the one that declared it, since those that read it come after. A part of a task
     /// that belongs to one operator alone is found by the operator's name.
     public var firstOperators: [String: NodeId] {
@@ -148,7 +168,7 @@ public struct TopologyGraph: Sendable, Hashable {
         }
     }
 
-    private func topics(of kind: Kind) -> [TopicReference] {
+    func topics(of kind: Kind) -> [TopicReference] {
         switch kind {
         case .source(let topics): topics
         case .processor, .dynamicSink: []
@@ -209,28 +229,39 @@ public enum TopicReference: Sendable, Hashable, Comparable {
 public struct StoreDefinition: Sendable, Hashable {
     /// The name, unique in the topology.
     public var name: String
+    /// What its entries look like.
+    public var format: StoreFormat
     /// Whether changes are written to a changelog topic, from which the store is restored.
     public var isLogged: Bool
     /// Whether updates are held back until the commit, and only the last one of a key is passed on.
     public var isCached: Bool
     /// Further settings of the changelog topic, by Kafka's names.
     public var changelogConfiguration: [String: String]
+    /// What the store was called before, so that it takes over those entries.
+    public var formerName: String?
 
     /// Declares a store.
     public init(
         name: String,
+        format: StoreFormat,
         isLogged: Bool = true,
         isCached: Bool = true,
-        changelogConfiguration: [String: String] = [:]
+        changelogConfiguration: [String: String] = [:],
+        formerName: String? = nil
     ) {
         self.name = name
+        self.format = format
         self.isLogged = isLogged
         self.isCached = isCached
         self.changelogConfiguration = changelogConfiguration
+        self.formerName = formerName
     }
 
     /// The changelog topic's name without the application's prefix.
-    public var changelogTopic: String { "\(name)-changelog" }
+    public var changelogTopic: String { Self.changelogTopic(of: name) }
+
+    /// The name of a store's changelog topic without the application's prefix.
+    public static func changelogTopic(of store: String) -> String { "\(store)-changelog" }
 }
 
 /// Operators whose sources must have equally many partitions.

@@ -16,6 +16,12 @@ public enum TopologyMistake: Error, Sendable, Hashable, CustomStringConvertible 
     case invalidStore(operator: String, store: String, problem: String)
     /// Two operators declare a store of the same name.
     case duplicateStore(operator: String, store: String)
+    /// Two stores without a name of their own would get the same.
+    case ambiguousStoreName(operator: String, store: String)
+    /// Two repartition topics without a name of their own would get the same.
+    case ambiguousRepartitionName(operator: String, topic: String)
+    /// A store is said to have had the name that another one has now.
+    case renamedFromPresentStore(store: String, formerName: String)
     /// An operator asks for a store that is not there.
     case unknownStore(operator: String, store: String)
     /// The operator must write or read keys or values and has no serde for them.
@@ -24,6 +30,8 @@ public enum TopologyMistake: Error, Sendable, Hashable, CustomStringConvertible 
     case topicReadTwice(operator: String, topic: String)
     /// A number of partitions that is not positive.
     case invalidPartitionCount(operator: String, count: Int32)
+    /// Windows that make no sense.
+    case invalidWindows(operator: String, problem: String)
     /// `split()` without any branch.
     case splitWithoutBranches(operator: String)
     /// A split has no branch of this name.
@@ -56,6 +64,14 @@ public enum TopologyMistake: Error, Sendable, Hashable, CustomStringConvertible 
             "\(name): the store \"\(store)\" cannot be made: \(problem)"
         case .duplicateStore(let name, let store):
             "\(name): the store \"\(store)\" is declared by another operator already; name one of them differently"
+        case .ambiguousStoreName(let name, let store):
+            "\(name): it has no name for its store, and \"\(store)\" is taken; name this one with store:, so that it keeps "
+                + "its state whatever is added to the topology"
+        case .ambiguousRepartitionName(let name, let topic):
+            "\(name): its records need an internal topic, which has no name, and \"\(topic)\" is taken; name this one with "
+                + "named:, so that no records are lost whatever is added to the topology"
+        case .renamedFromPresentStore(let store, let formerName):
+            "the store \"\(store)\" is renamed from \"\(formerName)\", which is the name of another store of the topology"
         case .unknownStore(let name, let store):
             "\(name): there is no store \"\(store)\"; declare it with an operator or addStateStore first"
         case .missingSerde(let name, let what):
@@ -64,6 +80,8 @@ public enum TopologyMistake: Error, Sendable, Hashable, CustomStringConvertible 
             "\(name): the topic \"\(topic)\" is read by another source already; use that stream twice instead"
         case .invalidPartitionCount(let name, let count):
             "\(name): \(count) is not a number of partitions; it must be 1 or more"
+        case .invalidWindows(let name, let problem):
+            "\(name): \(problem)"
         case .splitWithoutBranches(let name):
             "\(name): a split needs at least one branch"
         case .unknownBranch(let name, let branch, let known):

@@ -48,7 +48,7 @@ extension Registry {
                 value.map { String(keep == "last" ? $0.suffix(1) : $0.prefix(2)) }
             }
             counts(rekeyed.groupByKey().count(store: StoreOptions(name: "c", isCached: false))).write("out1")
-            let reduced = rekeyed.groupByKey().reduce(store: StoreOptions(name: "r", isCached: false)) {
+            let reduced = rekeyed.groupByKey(named: "reduced").reduce(store: StoreOptions(name: "r", isCached: false)) {
                 left,
                 right -> String? in "\(str(left))+\(str(right))"
             }
@@ -76,6 +76,12 @@ extension Registry {
             case "count-cached":
                 counts(input.groupByKey().count(store: "s"))
                     .mapValues { count -> String? in "n" + str(count) }.write("out")
+            case "stream-stream-join":
+                input.outerJoin(
+                    stream(builder, "in2"),
+                    within: JoinWindows(difference: .seconds(1), grace: .milliseconds(500)),
+                    values: text
+                ) { left, right -> String? in "\(str(left ?? nil))+\(str(right ?? nil))" }.write("out")
             case let chain:
                 throw NotThereYet(what: "headers-propagation of \(chain)")
             }

@@ -29,7 +29,10 @@ struct AggregationTests {
                 .map { _, word in (word, Opaque()) }
                 .groupByKey(keys: .utf8)
             grouped.count().toStream().to("out", values: .int64)
-            grouped.count().toStream().mapValues { _ in Int64(-1) }.filter { _, _ in false }.to("out", values: .int64)
+            grouped.count(store: "again").toStream().mapValues { _ in Int64(-1) }.filter { _, _ in false }.to(
+                "out",
+                values: .int64
+            )
         }
         #expect(try await world.table(.int64) == ["a": 2, "b": 1])
     }
@@ -79,7 +82,7 @@ struct AggregationTests {
         try await world.run { builder in
             let stream = builder.stream("in", keys: .ignored, values: .utf8).selectKey(keys: .utf8) { $1 }
             stream.groupByKey().count().toStream().to("out", values: .int64)
-            stream.groupByKey().reduce { $0 + $1 }.toStream().to("joined")
+            stream.groupByKey(named: "again").reduce { $0 + $1 }.toStream().to("joined")
         }
         #expect(try await world.table(.int64) == ["a": 2, "b": 1])
         #expect(try await world.table(of: "joined", .utf8) == ["a": "aa", "b": "b"])

@@ -197,7 +197,7 @@ struct StatelessTests {
         try await world.run { builder in
             let stream = builder.stream("in", keys: .ignored, values: .utf8).selectKey(keys: .utf8) { $1 }
             stream.repartition().repartition(partitions: 2).to("out")
-            stream.repartition().to("out")
+            stream.repartition(named: "again").to("out")
         }
         #expect(try await world.records().count == 20)
     }

@@ -42,7 +42,7 @@ struct SubtopologyTests {
             return graph.add(.processor("process"), after: [source])
         }
         for number in 0..<3 {
-            graph.add(StoreDefinition(name: "store-\(number)"), usedBy: users[number])
+            graph.add(StoreDefinition(name: "store-\(number)", format: .sample), usedBy: users[number])
             graph.connect(users[number + 1], to: "store-\(number)")
         }
         let parts = graph.subtopologies()

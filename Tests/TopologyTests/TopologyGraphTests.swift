@@ -105,7 +105,7 @@ struct TopologyGraphTests {
         #expect(internalTopic.isInternal)
         #expect(TopicReference.external("orders").resolved(applicationId: "shop") == "orders")
         #expect(!TopicReference.external("orders").isInternal)
-        #expect(StoreDefinition(name: "counts").changelogTopic == "counts-changelog")
+        #expect(StoreDefinition(name: "counts", format: .sample).changelogTopic == "counts-changelog")
         #expect(
             [TopicReference.external("b"), .repartition("a", partitions: nil)].sorted().map(\.name).first
                 == "a-repartition"

@@ -51,7 +51,7 @@ struct TopologyMistakeTests {
             _ = graph.add(.processor("peek"), name: long, after: [bad])
             _ = graph.add(.source([.external("größe")]), name: "sizes")
             _ = graph.add(.sink(.external("..")), name: "out", after: [bad])
-            graph.add(StoreDefinition(name: ""), usedBy: source)
+            graph.add(StoreDefinition(name: "", format: .sample), usedBy: source)
         }
         #expect(
             found == [
@@ -69,8 +69,8 @@ struct TopologyMistakeTests {
         var graph = TopologyGraph()
         let source = graph.add(.source([.external("orders")]))
         let second = graph.add(.processor("count"), after: [source])
-        graph.add(StoreDefinition(name: "counts", isLogged: false), usedBy: source)
-        graph.add(StoreDefinition(name: "counts"), usedBy: second)
+        graph.add(StoreDefinition(name: "counts", format: .sample, isLogged: false), usedBy: source)
+        graph.add(StoreDefinition(name: "counts", format: .sample), usedBy: second)
         #expect(graph.check() == [.duplicateStore(operator: "orders-count", store: "counts")])
         #expect(graph.stores["counts"]?.isLogged == false)
         #expect(graph.nodes[second].stores == [])
@@ -81,7 +81,7 @@ struct TopologyMistakeTests {
         let found = mistakes { graph, source in
             let reader = graph.add(.processor("process"), after: [source], stores: ["missing"])
             graph.connect(reader, to: "late")
-            graph.add(StoreDefinition(name: "late"), usedBy: source)
+            graph.add(StoreDefinition(name: "late", format: .sample), usedBy: source)
         }
         #expect(found == [.unknownStore(operator: "orders-process", store: "missing")])
     }

@@ -39,6 +39,7 @@ public enum Stores {
     ) -> StoreReference<KeyValueStore<Key, Value>> {
         let definition = StoreDefinition(
             name: name,
+            format: StoreFormat(.keyValue, keys: keys.format, values: values.format),
             isLogged: isLogged,
             isCached: isCached,
             changelogConfiguration: changelogConfiguration
@@ -76,6 +77,7 @@ public enum Stores {
     ) -> StoreReference<TimestampedKeyValueStore<Key, Value>> {
         let definition = StoreDefinition(
             name: name,
+            format: StoreFormat(.keyValue, keys: keys.format, values: values.format),
             isLogged: isLogged,
             isCached: isCached,
             changelogConfiguration: changelogConfiguration

@@ -18,6 +18,7 @@ extension KStream {
         let id = assembly.add(operation, named: name, after: [node])
         let store = TableStore(of: id, in: assembly, keys: keys, values: state, options: options)
         store.declare()
+        assembly.graph.deriveNames(after: id, ofStore: store.definition.name)
         // Records of one key come to one task only if all topics spread their keys over equally many partitions.
         assembly.graph.requireCopartitioning(of: [node], for: id)
         let table = KTable<Key, State>(

@@ -6,7 +6,9 @@ import MillraceTopology
 @usableFromInline
 final class TableStore<Key, Value>: @unchecked Sendable {
     // Sendable because only the thread that builds the topology changes it, before `build()`; then it is only read.
-    @usableFromInline let definition: StoreDefinition
+    @usableFromInline private(set) var definition: StoreDefinition
+    /// Whether the user gave the store a name.
+    private let isNamed: Bool
     @usableFromInline private(set) var isDeclared = false
     /// Whether updates carry old values; read when a task is composed.
     @usableFromInline private(set) var sendsOldValues = false
@@ -24,11 +26,15 @@ final class TableStore<Key, Value>: @unchecked Sendable {
         options: StoreOptions
     ) {
         definition = StoreDefinition(
-            name: options.name ?? assembly.name(of: node),
+            name: options.name ?? assembly.graph.storeName(for: node),
+            format: StoreFormat(.keyValue, keys: keys?.format ?? "", values: values?.format ?? ""),
             isLogged: options.isLogged,
             isCached: options.isCached,
-            changelogConfiguration: options.changelogConfiguration
+            changelogConfiguration: options.changelogConfiguration,
+            formerName: options.renamedFrom
         )
+        isNamed = options.name != nil
+        if isNamed { assembly.graph.deriveNames(after: node, ofStore: definition.name) }
         self.keys = keys
         self.values = values
         self.assembly = assembly
@@ -40,9 +46,11 @@ final class TableStore<Key, Value>: @unchecked Sendable {
     func declare() {
         guard !isDeclared else { return }
         isDeclared = true
-        keys = assembly.require(keys, "keys", for: node)
-        values = assembly.require(values, "values", for: node)
-        assembly.graph.add(definition, usedBy: node)
+        let keys = assembly.require(keys, "keys", for: node)
+        let values = assembly.require(values, "values", for: node)
+        (self.keys, self.values) = (keys, values)
+        definition.format = StoreFormat(.keyValue, keys: keys.format, values: values.format)
+        assembly.graph.add(definition, usedBy: node, isNamed: isNamed)
     }
 
     /// Declares the store, if it must be, and makes it tell the value before each update.

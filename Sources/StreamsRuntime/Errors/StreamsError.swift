@@ -10,8 +10,18 @@ public enum StreamsError: Error, Sendable, CustomStringConvertible {
     case partitions(PartitionPlanError)
     /// An internal topic exists with another number of partitions than the topology needs.
     case internalTopicMismatch(topic: String, expected: Int32, actual: Int32)
+    /// The topology cannot go on with the state that the application has in the log; all the reasons.
+    case topologyChanged([TopologyDifference])
+    /// Stores and internal topics have no names of their own, and the configuration asks for them.
+    case unnamed([String])
+    /// What the application has written down of its topology cannot be read.
+    case unreadableManifest(topic: String, reason: String)
+    /// A reset of the application was begun and did not come to its end.
+    case resetUnfinished(applicationId: String)
     /// A record could not be decoded, and the policy is to stop.
     case undecodableRecord(TopicPartition, offset: Int64, reason: String)
+    /// A record has no valid timestamp, and its source is to stop at that.
+    case invalidTimestamp(TopicPartition, offset: Int64, timestampMs: Int64)
     /// An operator failed at a record; `underlying` is an `OperatorError` that names it.
     case processing(TaskId, TopicPartition, offset: Int64, underlying: any Error)
     /// An operator threw, or an output was refused, while a store or another part of a task passed on what it had held
@@ -37,9 +47,23 @@ public enum StreamsError: Error, Sendable, CustomStringConvertible {
             "the internal topic \(topic) has \(actual) partitions and the topology needs \(expected): the number of "
                 + "partitions of an input topic was changed, or the id belongs to another topology. Use a new application "
                 + "id, or delete the internal topics and start over"
+        case .topologyChanged(let differences):
+            "the topology does not fit the state that the application has in the log:\n"
+                + differences.map { "  - \($0)" }.joined(separator: "\n")
+        case .unnamed(let names):
+            "requiresExplicitNames is set, and these stores and internal topics have derived names: "
+                + "\(names.joined(separator: ", ")). Name them with store: and named:"
+        case .unreadableManifest(let topic, let reason):
+            "the application's topology in \(topic) cannot be read: \(reason). A newer version may have written it; use "
+                + "that one, or reset the application"
+        case .resetUnfinished(let applicationId):
+            "a reset of \(applicationId) was begun and has not ended, so some of its state is gone: reset it again"
         case .undecodableRecord(let partition, let offset, let reason):
             "the record at offset \(offset) of \(partition) cannot be decoded: \(reason). Fix the serde, or set "
                 + "onDecodingError to .logAndContinue or .deadLetter(topic:)"
+        case .invalidTimestamp(let partition, let offset, let timestampMs):
+            "the record at offset \(offset) of \(partition) has the timestamp \(timestampMs), which is before 1970: give its "
+                + "source `timestamps: .ofRecord(onInvalid: .skip)`, or an extractor that tells the time from the value"
         case .processing(let task, let partition, let offset, let underlying):
             "task \(task) failed at offset \(offset) of \(partition): \(underlying)"
         case .flushing(let task, let part, let underlying):
