@@ -112,6 +112,7 @@ extension Stores {
     ) -> StoreReference<KeyTimers<Key>> {
         let definition = StoreDefinition(
             name: name,
+            format: StoreFormat(.timers, keys: keys.format, values: "due"),
             isLogged: isLogged,
             isCached: isCached,
             changelogConfiguration: changelogConfiguration
