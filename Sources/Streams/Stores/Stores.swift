@@ -109,13 +109,14 @@ public enum Stores {
         isLogged: Bool = true,
         changelogConfiguration: [String: String] = [:]
     ) -> StoreReference<VersionedStore<Key, Value>> {
+        let historyMs = max(0, historyRetention.wholeMilliseconds)
         let definition = StoreDefinition(
             name: name,
+            format: StoreFormat(.versioned, keys: keys.format, values: values.format, retentionMs: historyMs),
             isLogged: isLogged,
             isCached: false,
             changelogConfiguration: changelogConfiguration
         )
-        let historyMs = max(0, historyRetention.wholeMilliseconds)
         let problem = historyRetention < .zero ? "its history retention, \(historyRetention), is negative" : nil
         return StoreReference(definition, problem: problem) { definition, context in
             let rows = context.store(named: definition.name) {
