@@ -87,6 +87,13 @@ package final class StreamTask {
             .map(\.part)
     }
 
+    deinit {
+        // What the user's code holds of the task may be held by it as well.
+        for part in lifecycleParticipants { part.release() }
+        context.streamTimeSchedule.cancelAll()
+        context.wallClockSchedule.cancelAll()
+    }
+
     /// Processes up to about `maximumCount` records, the earliest of all queues first; returns how many.
     package func process(maximumCount: Int) throws -> Int {
         context.record.pointee.processed = 0

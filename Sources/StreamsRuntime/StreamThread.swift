@@ -247,12 +247,15 @@ final class StreamThread: RebalanceListener {
     private func commit(lettingGo isLettingGo: Bool) throws {
         lastCommit = environment.backend.time.monotonicNanoseconds
         for task in taskOrder { for queue in task.queues { _ = queue.prepare() } }
+        let takesPositions = configuration.guarantee != .atMostOnce || isLettingGo
+        let isDue = isDirty || takesPositions && taskOrder.contains { !$0.uncommittedPositions.isEmpty }
+        guard isDue, let membership = consumer.membership else { return }
+        for task in taskOrder { try task.prepareCommit() }
+        // What was passed on just now may have changed registers, which are committed with the positions.
         var offsets: [TopicPartition: CommittedOffset] = [:]
-        if configuration.guarantee != .atMostOnce || isLettingGo {
+        if takesPositions {
             for task in taskOrder { offsets.merge(task.uncommittedPositions) { current, _ in current } }
         }
-        guard isDirty || !offsets.isEmpty, let membership = consumer.membership else { return }
-        for task in taskOrder { try task.prepareCommit() }
         try collector.commit(offsets, as: membership)
         switch configuration.guarantee {
         case .exactlyOnce: break

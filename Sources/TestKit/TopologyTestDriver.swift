@@ -23,14 +23,28 @@ public final class TopologyTestDriver {
     public enum CommitMode: Hashable, Sendable {
         /// After every record that an operator processed, and after the wall clock moved.
         case afterEveryRecord
+        /// When the wall clock has moved on by this since the last commit, as an application does (its default is 100 ms).
+        case every(Duration)
         /// When the test calls `commit()`, or a processor asks for it.
         case explicit
+    }
+
+    /// Where a crash comes in the course of a commit; see `crash(at:)`.
+    public enum CrashPoint: Hashable, Sendable, CaseIterable {
+        /// Before the next commit has begun.
+        case beforeCommit
+        /// In the middle of a commit: caches have passed on what they held back, everything is written, and the transaction
+        /// is not decided. Nothing of it stays.
+        case duringCommit
+        /// Just after a commit was decided, before the application has learnt of it.
+        case afterCommit
     }
 
     private let topology: Topology
     private let applicationId: String
     private let configuration: StreamsConfiguration
     private let commitMode: CommitMode
+    private var lastCommitMs: Int64
     private let routing: TopicRouting
     private let plan: PartitionPlan
     private let internalTopics: Set<String>
@@ -77,6 +91,7 @@ public final class TopologyTestDriver {
         self.configuration = configuration
         self.commitMode = commitMode
         wallClockMs = startMs
+        lastCommitMs = startMs
         routing = TopicRouting(topology: topology, applicationId: applicationId)
         do {
             plan = try topology.graph.partitionPlan(applicationId: applicationId) { partitions[$0] ?? 1 }
@@ -119,7 +134,7 @@ public final class TopologyTestDriver {
         let (seconds, attoseconds) = duration.components
         wallClockMs += seconds * 1_000 + attoseconds / 1_000_000_000_000_000
         try tick()
-        if commitMode == .afterEveryRecord || isCommitRequested { try commitOnce() }
+        if isCommitDue { try commitOnce() }
         try processAll()
     }
 
@@ -134,7 +149,15 @@ public final class TopologyTestDriver {
     /// from their changelogs, and input that was not committed is processed again.
     ///
     /// Outputs that a test has read before it was committed, and that are written again, are read again.
-    public func crash() throws {
+    ///
+    /// - Parameter point: where in a commit; the commit begins by itself for it.
+    public func crash(at point: CrashPoint = .beforeCommit) throws {
+        switch point {
+        case .beforeCommit: break
+        case .duringCommit: for task in tasks { try task.prepareCommit() }
+        case .afterCommit: try commitOnce()
+        }
+        lastCommitMs = wallClockMs
         try collector.abort()
         log.abort()
         fetchedBatches = [:]
@@ -386,12 +409,10 @@ public final class TopologyTestDriver {
                 try stop(task)
                 throw error
             }
-            if commitMode == .afterEveryRecord || isCommitRequested { try commitOnce() }
+            if isCommitDue { try commitOnce() }
             try fetch()
         }
     }
-
-    private var isCommitRequested: Bool { tasks.contains { $0.context.record.pointee.isCommitRequested } }
 
     /// Does what the wall clock says is due.
     private func tick() throws {
@@ -424,14 +445,25 @@ public final class TopologyTestDriver {
     }
 
     private func commitOnce() throws {
-        var offsets: [TopicPartition: CommittedOffset] = [:]
+        lastCommitMs = wallClockMs
         for task in tasks {
             for queue in task.queues { _ = queue.prepare() }
-            offsets.merge(task.uncommittedPositions) { current, _ in current }
+            try task.prepareCommit()
         }
-        for task in tasks { try task.prepareCommit() }
+        var offsets: [TopicPartition: CommittedOffset] = [:]
+        for task in tasks { offsets.merge(task.uncommittedPositions) { current, _ in current } }
         try collector.commit(offsets, as: GroupMembership(groupId: applicationId))
         for task in tasks { task.didCommit(offsets) }
         try fetch()
+    }
+
+    /// Whether it is time for a commit; asked after each record and after the wall clock moved.
+    private var isCommitDue: Bool {
+        if tasks.contains(where: { $0.context.record.pointee.isCommitRequested }) { return true }
+        switch commitMode {
+        case .afterEveryRecord: return true
+        case .every(let interval): return wallClockMs - lastCommitMs >= interval.wholeMilliseconds
+        case .explicit: return false
+        }
     }
 }

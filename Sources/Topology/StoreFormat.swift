@@ -13,6 +13,8 @@ public struct StoreFormat: Sendable, Hashable, CustomStringConvertible {
         case session
         /// Several values a key, each good from a time on.
         case versioned
+        /// A due time a key and clock.
+        case timers
     }
 
     /// The kind of store.

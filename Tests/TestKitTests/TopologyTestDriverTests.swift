@@ -154,3 +154,42 @@ struct TopologyTestDriverTests {
         return try builder.build()
     }
 }
+
+extension TopologyTestDriverTests {
+    private static func counting(_ commitMode: TopologyTestDriver.CommitMode) throws -> TopologyTestDriver {
+        let builder = StreamsBuilder()
+        builder.stream("in", keys: .utf8, values: .utf8).groupByKey().count(store: "counts").toStream()
+            .to("out", values: .int64)
+        return try TopologyTestDriver(try builder.build(), commitMode: commitMode)
+    }
+
+    @Test("With an interval, a commit comes when the wall clock has moved on by it")
+    func commitsAtIntervals() throws {
+        let driver = try Self.counting(.every(.milliseconds(100)))
+        let input = driver.input("in", keys: .utf8, values: .utf8)
+        let output = driver.output("out", keys: .utf8, values: .int64)
+        for _ in 0..<2 { try input.pipe("a", "x", at: 1) }
+        try driver.advanceWallClock(by: .milliseconds(99))
+        #expect(try output.readAll().isEmpty)
+        try driver.advanceWallClock(by: .milliseconds(1))
+        #expect(try output.readAll().map(\.value) == [2])
+        try input.pipe("a", "x", at: 1)
+        #expect(try output.readAll().isEmpty)
+    }
+
+    @Test("A crash before or during a commit undoes it, one after it does not; either way every record counts once")
+    func crashesInCommits() throws {
+        for point in TopologyTestDriver.CrashPoint.allCases {
+            let driver = try Self.counting(.explicit)
+            let input = driver.input("in", keys: .utf8, values: .utf8)
+            let output = driver.output("out", keys: .utf8, values: .int64)
+            for _ in 0..<3 { try input.pipe("a", "x", at: 1) }
+            try driver.crash(at: point)
+            #expect(try output.readAll().map(\.value) == (point == .afterCommit ? [3] : []), "\(point)")
+            #expect(try driver.store("counts", keys: .utf8, values: .int64).value(for: "a") == 3, "\(point)")
+            try input.pipe("a", "x", at: 1)
+            try driver.commit()
+            #expect(try output.readAll().map(\.value) == [4], "\(point)")
+        }
+    }
+}

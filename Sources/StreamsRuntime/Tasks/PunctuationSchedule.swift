@@ -15,9 +15,10 @@ package final class ScheduledPunctuation {
     let intervalMs: Int64?
     /// Where the next due time is kept, so that it survives a restart.
     let register: TaskRegister?
-    let run: (Int64) throws -> Void
+    fileprivate var run: (Int64) throws -> Void
     package private(set) var isCancelled = false
-    fileprivate(set) var dueMs: Int64? {
+    /// When it is due next; nil if it is not.
+    package fileprivate(set) var dueMs: Int64? {
         didSet { register?.value = dueMs ?? Int64.max }
     }
     fileprivate var number = -1
@@ -36,7 +37,10 @@ package final class ScheduledPunctuation {
     }
 
     /// Ends it; it does not run again.
-    package func cancel() { isCancelled = true }
+    package func cancel() {
+        isCancelled = true
+        run = { _ in }
+    }
 }
 
 /// What is to run in a task by one clock.
@@ -112,6 +116,13 @@ package final class PunctuationSchedule {
         return hasRun
     }
 
+    /// Ends all of them, and lets go of what they would have run.
+    func cancelAll() {
+        for turn in turns.unordered { turn.entry.cancel() }
+        turns = Heap()
+        dueMs.pointee = Int64.max
+    }
+
     /// The first multiple of an interval, counted from a time, that is later than now.
     private static func next(after dueMs: Int64, every intervalMs: Int64, nowMs: Int64) -> Int64 {
         let missed = max(0, nowMs - dueMs) / intervalMs
@@ -119,7 +130,7 @@ package final class PunctuationSchedule {
     }
 
     /// A time and an interval; the end of time if 64 bits do not hold it.
-    static func sum(_ timeMs: Int64, _ intervalMs: Int64) -> Int64 {
+    package static func sum(_ timeMs: Int64, _ intervalMs: Int64) -> Int64 {
         let (sum, overflow) = timeMs.addingReportingOverflow(intervalMs)
         return overflow ? Int64.max : sum
     }

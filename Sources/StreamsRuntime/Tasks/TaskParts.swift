@@ -43,4 +43,11 @@ package protocol LifecycleParticipant: TaskPart {
     func start() throws
     /// Called once, when the task ends in an orderly way, after its last commit.
     func stop()
+    /// Called once, when the task goes, in an orderly way or not: lets go of the user's code, which may hold this part.
+    func release()
+}
+
+extension LifecycleParticipant {
+    @usableFromInline
+    package func release() {}
 }
