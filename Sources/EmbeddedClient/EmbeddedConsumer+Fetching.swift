@@ -154,7 +154,7 @@ extension EmbeddedConsumer {
         _ partition: Partition,
         otherwise error: () -> ClientError
     ) throws(ClientError) -> Int64 {
-        switch settings.offsetReset {
+        switch settings.offsetReset(of: id.topic) {
         case .earliest: return partition.log.logStartOffset
         case .latest:
             return settings.isolation == .readCommitted

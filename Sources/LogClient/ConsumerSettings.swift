@@ -31,6 +31,8 @@ public struct ConsumerSettings: Hashable, Sendable {
     public var isolation = IsolationLevel.readCommitted
     /// Where to begin without an offset. Kafka: `auto.offset.reset` (whose default is `latest`).
     public var offsetReset = OffsetReset.earliest
+    /// Where to begin in topics that have a setting of their own.
+    public var topicOffsetResets: [String: OffsetReset] = [:]
     /// How often positions are committed by themselves; nil for not at all. Kafka: `auto.commit.interval.ms`.
     public var autoCommitInterval: Duration? = .seconds(5)
     /// The strategies that this member can work with, the preferred first; the group takes one that all its members
@@ -70,8 +72,11 @@ public struct ConsumerSettings: Hashable, Sendable {
             Set(assignmentStrategies).count == assignmentStrategies.count,
             "assignmentStrategies must name each one once: \(assignmentStrategies.map(\.rawValue))"
         )
-        if case .duration(let age) = offsetReset {
+        for case .duration(let age) in [offsetReset] + topicOffsetResets.values {
             try require(age >= .zero, "offsetReset cannot be .duration(\(age)): records are not younger than now")
         }
     }
+
+    /// Where to begin in a topic without an offset.
+    public func offsetReset(of topic: String) -> OffsetReset { topicOffsetResets[topic] ?? offsetReset }
 }

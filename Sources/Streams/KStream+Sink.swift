@@ -67,6 +67,28 @@ extension KStream {
         partitioner: StreamPartitioner<Key, Value>? = nil,
         named name: String? = nil
     ) -> KStream<Key, Value> {
+        sentThrough(
+            partitions: partitions,
+            keys: keys,
+            values: values,
+            partitioner: partitioner,
+            named: name,
+            dropsNullKeys: true
+        )
+    }
+
+    /// The stream behind an internal topic.
+    ///
+    /// - Parameter dropsNullKeys: whether records without a key are left out; otherwise they go to any partition.
+    @inlinable
+    func sentThrough(
+        partitions: Int32? = nil,
+        keys: Serde<Key>?,
+        values: Serde<Value>?,
+        partitioner: StreamPartitioner<Key, Value>? = nil,
+        named name: String?,
+        dropsNullKeys: Bool
+    ) -> KStream<Key, Value> {
         let topicName = name ?? assembly.graph.deriveRepartitionName(for: "through", after: node)
         let topic = TopicReference.repartition(topicName, partitions: partitions)
         let keys = assembly.require(keys ?? self.keys, "keys", for: node)
@@ -77,7 +99,7 @@ extension KStream {
             values: values,
             partitioner: partitioner,
             named: "\(topicName)-repartition-sink",
-            dropsNullKeys: true
+            dropsNullKeys: dropsNullKeys
         )
         return KStream(source: [topic], named: "\(topicName)-repartition", in: assembly, keys: keys, values: values)
     }

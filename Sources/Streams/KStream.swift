@@ -1,3 +1,4 @@
+import MillraceLogClient
 import MillracePrimitives
 import MillraceRecordFormat
 import MillraceStreamsRuntime
@@ -43,15 +44,29 @@ public struct KStream<Key, Value> {
         after parents: [TopologyGraph.NodeId] = [],
         in assembly: TopologyAssembly,
         keys: Serde<Key>,
-        values: Serde<Value>
+        values: Serde<Value>,
+        timestamps: TimestampExtractor<Key, Value> = .ofRecord(),
+        offsetReset: OffsetReset? = nil
     ) {
         let node = assembly.graph.add(.source(topics), name: name)
         self.init(assembly: assembly, node: node, keys: keys, values: values, isRekeyed: false)
         let port = self.port
         let name = assembly.name(of: node)
         assembly.setCode(
-            SourceCode { context in
+            SourceCode(offsetReset: offsetReset) { context in
                 let next = port.compose(context)
+                guard timestamps.isPlain else {
+                    return KStream.extractingDriver(
+                        context,
+                        keys: keys,
+                        values: values,
+                        timestamps: timestamps,
+                        ahead: context.takeLookAhead(),
+                        decoding: context.guardedDecoding(name),
+                        extracting: context.guarded(name),
+                        next: next
+                    )
+                }
                 return KStream.driver(
                     context,
                     keys: keys,
@@ -91,6 +106,7 @@ public struct KStream<Key, Value> {
         next: Out<Key, Value>
     ) -> SourceDriver {
         let record = context.record
+        let failures = context.failures
         let noHeaders = UnsafeRawBufferPointer(start: nil, count: 0)
         let dueMs = context.streamTimeSchedule.dueMs
         return SourceDriver { position, limits in
@@ -114,6 +130,7 @@ public struct KStream<Key, Value> {
                 record.pointee.headers = view.hasHeaders ? view.headers : noHeaders
                 record.pointee.key = view.key
                 record.pointee.value = view.value
+                if view.timestamp < 0 { throw failures.failureWithoutTime() }
                 guard let key = try decoding.key({ try keys.read(view.key) }),
                     let value = try decoding.value({ try values.read(view.value) })
                 else { continue }

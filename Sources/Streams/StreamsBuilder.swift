@@ -1,3 +1,4 @@
+import MillraceLogClient
 import MillracePrimitives
 import MillraceStreamsRuntime
 import MillraceTopology
@@ -26,6 +27,8 @@ public final class StreamsBuilder {
     ///   - topic: the topic; it must exist when the application starts.
     ///   - keys: how keys are read.
     ///   - values: how values are read.
+    ///   - timestamps: what tells the time of the records.
+    ///   - offsetReset: where to begin without a committed position; nil for the application's setting.
     ///   - idleAfter: lets time go on while no record comes, so that windows and suppressions close on a stream that has
     ///     stopped. When the topic's partition has been silent for this long by the wall clock, the task's stream time is
     ///     that of its last record and goes on with the wall clock, in steps of a second that grow to a twentieth of the
@@ -40,10 +43,20 @@ public final class StreamsBuilder {
         _ topic: String,
         keys: Serde<Key>,
         values: Serde<Value>,
+        timestamps: TimestampExtractor<Key, Value> = .ofRecord(),
+        offsetReset: OffsetReset? = nil,
         idleAfter: Duration? = nil,
         named name: String? = nil
     ) -> KStream<Key, Value> {
-        stream([topic], keys: keys, values: values, idleAfter: idleAfter, named: name)
+        stream(
+            [topic],
+            keys: keys,
+            values: values,
+            timestamps: timestamps,
+            offsetReset: offsetReset,
+            idleAfter: idleAfter,
+            named: name
+        )
     }
 
     /// Reads several topics of one kind as one stream.
@@ -52,6 +65,8 @@ public final class StreamsBuilder {
         _ topics: [String],
         keys: Serde<Key>,
         values: Serde<Value>,
+        timestamps: TimestampExtractor<Key, Value> = .ofRecord(),
+        offsetReset: OffsetReset? = nil,
         idleAfter: Duration? = nil,
         named name: String? = nil
     ) -> KStream<Key, Value> {
@@ -60,7 +75,9 @@ public final class StreamsBuilder {
             named: name,
             in: shared,
             keys: keys,
-            values: values
+            values: values,
+            timestamps: timestamps,
+            offsetReset: offsetReset
         )
         if let idleAfter { shared.graph.setIdle(stream.node, afterMs: idleAfter.wholeMilliseconds) }
         return stream
@@ -74,6 +91,8 @@ public final class StreamsBuilder {
     ///   - keys: how keys are read and stored.
     ///   - values: how values are read and stored.
     ///   - store: where the table is kept; nil for a store only if an operator needs one, as a join does.
+    ///   - timestamps: what tells the time of the records; their keys and values may be nil.
+    ///   - offsetReset: where to begin without a committed position; nil for the application's setting.
     ///   - name: the operator's name; nil for one made from the topic's.
     @inlinable
     public func table<Key, Value>(
@@ -81,6 +100,8 @@ public final class StreamsBuilder {
         keys: Serde<Key>,
         values: Serde<Value>,
         store: StoreOptions? = nil,
+        timestamps: TimestampExtractor<Key?, Value?> = .ofRecord(),
+        offsetReset: OffsetReset? = nil,
         named name: String? = nil
     ) -> KTable<Key, Value> {
         KStream(
@@ -88,7 +109,9 @@ public final class StreamsBuilder {
             named: name,
             in: shared,
             keys: keys.optional,
-            values: values.optional
+            values: values.optional,
+            timestamps: timestamps,
+            offsetReset: offsetReset
         ).materialized(operation: "table", keys: keys, values: values, store: store)
     }
 

@@ -122,8 +122,9 @@ package final class PartitionQueue {
         }
     }
 
-    /// The timestamp of the next record; `prepare()` has returned true.
+    /// The time of the next record, as its source tells it; `prepare()` has returned true.
     package func headTimestamp() throws -> Int64 {
+        if let head = driver.head { return try head.read(cursor.pointee, current?.startOffset ?? 0, timeMs) }
         var ahead = cursor.pointee
         return try ahead.next()?.timestamp ?? Int64.max
     }

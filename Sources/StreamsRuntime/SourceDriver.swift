@@ -7,10 +7,30 @@ import MillraceRecordFormat
 /// operator throws, with `TaskContext.record` saying at which record.
 public struct SourceDriver {
     let drive: (UnsafeMutablePointer<RecordCursor>, DriveLimits) throws -> Void
+    /// Nil if the next record's time is the timestamp that the log has for it.
+    let head: HeadTimestamp?
 
     /// Wraps a record loop.
-    public init(_ drive: @escaping (UnsafeMutablePointer<RecordCursor>, DriveLimits) throws -> Void) {
+    public init(
+        head: HeadTimestamp? = nil,
+        _ drive: @escaping (UnsafeMutablePointer<RecordCursor>, DriveLimits) throws -> Void
+    ) {
+        self.head = head
         self.drive = drive
+    }
+}
+
+/// Looks at the next record's time, where that is not the timestamp that the log has for it.
+public struct HeadTimestamp {
+    let read: (RecordCursor, _ startOffset: Int64, _ partitionTimeMs: Int64) throws -> Int64
+
+    /// Wraps a function of the cursor before the record, the offset before which records are skipped, and the greatest
+    /// timestamp of the partition so far. It gives `Int64.min` for a record that is to be met at once, because it has no
+    /// time, and `Int64.max` if there is no record.
+    public init(
+        _ read: @escaping (RecordCursor, _ startOffset: Int64, _ partitionTimeMs: Int64) throws -> Int64
+    ) {
+        self.read = read
     }
 }
 

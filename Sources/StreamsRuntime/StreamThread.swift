@@ -89,6 +89,7 @@ final class StreamThread: RebalanceListener {
             consumerSettings.clientId = name
             consumerSettings.isolation = .readCommitted
             consumerSettings.offsetReset = configuration.offsetReset
+            consumerSettings.topicOffsetResets = environment.routing.offsetResets
             consumerSettings.autoCommitInterval = nil
             // Tasks need the same partition numbers of all their topics, and a thread sets up all of them together.
             consumerSettings.assignmentStrategies = [.range]

@@ -44,6 +44,9 @@ public struct StreamsConfiguration: Sendable {
     /// A thread that is busy with one record, or with restoring its stores, for longer than this loses its tasks. Kafka:
     /// `max.poll.interval.ms`.
     public var maximumPollInterval = Duration.seconds(300)
+    /// How often, at most, operators that emit when a window closes look for those that have closed; at each record with
+    /// zero. Kafka: 1 s, by two internal settings.
+    public var emitInterval = Duration.seconds(1)
     /// The size of output batches in bytes. Kafka: `batch.size`.
     public var batchSize = 64 << 10
     /// The compression of output batches, changelogs included. Kafka: `compression.type` of the producer.
@@ -85,6 +88,7 @@ public struct StreamsConfiguration: Sendable {
             repartitionPurgeInterval > .zero,
             "repartitionPurgeInterval must be positive, not \(repartitionPurgeInterval)"
         )
+        try require(emitInterval >= .zero, "emitInterval must not be negative, but \(emitInterval) is")
         try require(sessionTimeout > .zero, "sessionTimeout must be positive, not \(sessionTimeout)")
         try require(maximumPollInterval > .zero, "maximumPollInterval must be positive, not \(maximumPollInterval)")
         try require(transactionTimeout > .zero, "transactionTimeout must be positive, not \(transactionTimeout)")

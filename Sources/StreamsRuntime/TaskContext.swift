@@ -39,6 +39,9 @@ public final class TaskContext {
     /// The bytes of cached updates that a store may hold back until the next commit; 0 for none.
     public let cacheMaximumBytes: Int
 
+    /// How often, at most, an operator looks for windows that have closed, in milliseconds of wall-clock time.
+    @usableFromInline package let emitIntervalMs: Int64
+
     /// What becomes of records at which something fails.
     public let failures: FailureHandling
 
@@ -75,6 +78,7 @@ public final class TaskContext {
         self.taskId = taskId
         self.applicationId = applicationId
         cacheMaximumBytes = configuration.cacheMaximumBytes
+        emitIntervalMs = configuration.emitInterval.wholeMilliseconds
         self.outputs = outputs
         self.host = host
         record = .allocate(capacity: 1)

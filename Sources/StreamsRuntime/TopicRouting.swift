@@ -1,3 +1,4 @@
+import MillraceLogClient
 import MillracePrimitives
 import MillraceTopology
 
@@ -36,6 +37,11 @@ package struct TopicRouting: Sendable {
     package func isInternal(_ topic: String) -> Bool { internalTopics.contains(topic) }
 
     func sourceNode(of topic: String) -> TopologyGraph.NodeId? { nodes[topic] }
+
+    /// Where sources begin without a committed position that say so themselves, by topic.
+    var offsetResets: [String: OffsetReset] {
+        nodes.compactMapValues { topology.sources[$0]?.offsetReset }
+    }
 
     func task(of partition: TopicPartition) -> TaskId? {
         subtopologies[partition.topic].map { TaskId(subtopology: $0, partition: partition.partition) }

@@ -1,3 +1,4 @@
+import MillraceLogClient
 import MillraceTopology
 
 /// A checked topology: what `StreamsBuilder.build()` gives and `StreamsApplication` runs.
@@ -25,9 +26,15 @@ public struct Topology: Sendable {
 /// Composes the code that begins at a source, once for each task.
 public struct SourceCode: Sendable {
     let makeDriver: @Sendable (TaskContext) -> SourceDriver
+    /// Where the source begins without a committed position; nil for the application's setting.
+    let offsetReset: OffsetReset?
 
     /// Wraps the function that composes.
-    public init(_ makeDriver: @escaping @Sendable (TaskContext) -> SourceDriver) {
+    public init(
+        offsetReset: OffsetReset? = nil,
+        _ makeDriver: @escaping @Sendable (TaskContext) -> SourceDriver
+    ) {
+        self.offsetReset = offsetReset
         self.makeDriver = makeDriver
     }
 }

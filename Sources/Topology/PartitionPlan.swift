@@ -33,7 +33,8 @@ public enum PartitionPlanError: Error, Sendable, Hashable, CustomStringConvertib
 extension TopologyGraph {
     /// Finds the number of partitions of every source and repartition topic.
     ///
-    /// A repartition topic has as many as the topic with the most among the sources before it, unless the user chose.
+    /// A repartition topic has as many as the user chose; otherwise as many as the topics that it must have equally many
+    /// with, such as those of the other side of a join; otherwise as the topic with the most among the sources before it.
     ///
     /// - Parameters:
     ///   - applicationId: the prefix of internal topics.
@@ -42,31 +43,21 @@ extension TopologyGraph {
         applicationId: String,
         existing: (String) throws(Failure) -> Int32?
     ) throws -> PartitionPlan {
-        var counts: [TopicReference: Int32] = [:]
+        var given: [TopicReference: Int32] = [:]
         var missing: [String] = []
-        var undetermined: [TopicReference] = []
+        var free: [TopicReference] = []
         for case .source(let topics) in nodes.map(\.kind) {
             for topic in topics {
                 switch topic {
                 case .external(let name):
-                    if let count = try existing(name) { counts[topic] = count } else { missing.append(name) }
-                case .repartition(_, .some(let count)): counts[topic] = count
-                case .repartition(_, nil): undetermined.append(topic)
+                    if let count = try existing(name) { given[topic] = count } else { missing.append(name) }
+                case .repartition(_, .some(let count)): given[topic] = count
+                case .repartition(_, nil): free.append(topic)
                 }
             }
         }
         guard missing.isEmpty else { throw PartitionPlanError.missingTopics(missing.sorted()) }
-        while !undetermined.isEmpty {
-            let before = undetermined.count
-            undetermined.removeAll { topic in
-                guard let count = derivedCount(of: topic, from: counts) else { return false }
-                counts[topic] = count
-                return true
-            }
-            if undetermined.count == before {
-                throw PartitionPlanError.undeterminedPartitionCount(topic: undetermined[0].name)
-            }
-        }
+        let counts = try determine(free, given)
         try checkCopartitioning(counts, applicationId: applicationId)
         let taskCounts = subtopologies().map { part in part.sourceTopics.compactMap { counts[$0] }.max() ?? 0 }
         return PartitionPlan(
@@ -75,6 +66,59 @@ extension TopologyGraph {
             ),
             taskCounts: taskCounts
         )
+    }
+
+    /// The counts of all topics, those of the free ones so chosen that what must be alike is, if that can be.
+    private func determine(
+        _ free: [TopicReference],
+        _ given: [TopicReference: Int32]
+    ) throws -> [TopicReference: Int32] {
+        var chosen: [TopicReference: Int32] = [:]
+        // Each round settles a topic or is the last.
+        while true {
+            var counts = given.merging(chosen) { $1 }
+            var undetermined = free.filter { counts[$0] == nil }
+            while !undetermined.isEmpty {
+                let before = undetermined.count
+                undetermined.removeAll { topic in
+                    guard let count = derivedCount(of: topic, from: counts) else { return false }
+                    counts[topic] = count
+                    return true
+                }
+                if undetermined.count == before {
+                    throw PartitionPlanError.undeterminedPartitionCount(topic: undetermined[0].name)
+                }
+            }
+            guard let (topic, count) = disagreement(counts, free.filter { chosen[$0] == nil }) else { return counts }
+            chosen[topic] = count
+        }
+    }
+
+    /// A free topic that has not as many partitions as those that it must be like, and how many these have: those that
+    /// are not free if there are any.
+    private func disagreement(
+        _ counts: [TopicReference: Int32],
+        _ free: [TopicReference]
+    ) -> (TopicReference, Int32)? {
+        for requirement in copartitioned {
+            let involved = topics(of: requirement)
+            let fixed = involved.filter { !free.contains($0) }
+            guard let count = (fixed.isEmpty ? involved : fixed).compactMap({ counts[$0] }).max() else { continue }
+            if let topic = involved.first(where: { free.contains($0) && counts[$0] != count }) { return (topic, count) }
+        }
+        return nil
+    }
+
+    /// The topics that an operator brings together.
+    private func topics(of requirement: CopartitionRequirement) -> [TopicReference] {
+        var found: [TopicReference] = []
+        for parent in requirement.parents {
+            for source in sources(upstreamOf: parent) {
+                guard case .source(let topics) = nodes[source].kind else { continue }
+                for topic in topics where !found.contains(topic) { found.append(topic) }
+            }
+        }
+        return found
     }
 
     private func derivedCount(of topic: TopicReference, from counts: [TopicReference: Int32]) -> Int32? {
@@ -94,11 +138,8 @@ extension TopologyGraph {
     private func checkCopartitioning(_ counts: [TopicReference: Int32], applicationId: String) throws {
         for requirement in copartitioned {
             var involved: [String: Int32] = [:]
-            for parent in requirement.parents {
-                for source in sources(upstreamOf: parent) {
-                    guard case .source(let topics) = nodes[source].kind else { continue }
-                    for topic in topics { involved[topic.resolved(applicationId: applicationId)] = counts[topic] }
-                }
+            for topic in topics(of: requirement) {
+                involved[topic.resolved(applicationId: applicationId)] = counts[topic]
             }
             if Set(involved.values).count > 1 {
                 throw PartitionPlanError.unlikePartitionCounts(

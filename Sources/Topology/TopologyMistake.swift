@@ -30,6 +30,8 @@ public enum TopologyMistake: Error, Sendable, Hashable, CustomStringConvertible 
     case topicReadTwice(operator: String, topic: String)
     /// A number of partitions that is not positive.
     case invalidPartitionCount(operator: String, count: Int32)
+    /// Windows that make no sense.
+    case invalidWindows(operator: String, problem: String)
     /// `split()` without any branch.
     case splitWithoutBranches(operator: String)
     /// A split has no branch of this name.
@@ -78,6 +80,8 @@ public enum TopologyMistake: Error, Sendable, Hashable, CustomStringConvertible 
             "\(name): the topic \"\(topic)\" is read by another source already; use that stream twice instead"
         case .invalidPartitionCount(let name, let count):
             "\(name): \(count) is not a number of partitions; it must be 1 or more"
+        case .invalidWindows(let name, let problem):
+            "\(name): \(problem)"
         case .splitWithoutBranches(let name):
             "\(name): a split needs at least one branch"
         case .unknownBranch(let name, let branch, let known):

@@ -32,6 +32,7 @@ struct CaseRun {
         try register(builder, Parameters(values: recorded.params))
         var configuration = StreamsConfiguration()
         configuration.cacheMaximumBytes = recorded.config.cacheMaxBytes
+        configuration.emitInterval = .milliseconds(recorded.config.emitIntervalMs ?? 0)
         configuration.onDecodingError = recorded.config.onDeserializationError == "continue" ? .logAndContinue : .fail
         configuration.onProcessingError = recorded.config.onProcessingError == "continue" ? .logAndContinue : .fail
         let driver = try TopologyTestDriver(

@@ -7,6 +7,7 @@ struct ConformanceCase: Decodable, Sendable {
         var commitMode: String
         var optimization: String
         var initialWallClockMs: Int64
+        var emitIntervalMs: Int64?
         var onDeserializationError: String
         var onProcessingError: String
     }

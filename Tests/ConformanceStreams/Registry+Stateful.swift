@@ -76,6 +76,12 @@ extension Registry {
             case "count-cached":
                 counts(input.groupByKey().count(store: "s"))
                     .mapValues { count -> String? in "n" + str(count) }.write("out")
+            case "stream-stream-join":
+                input.outerJoin(
+                    stream(builder, "in2"),
+                    within: JoinWindows(difference: .seconds(1), grace: .milliseconds(500)),
+                    values: text
+                ) { left, right -> String? in "\(str(left ?? nil))+\(str(right ?? nil))" }.write("out")
             case let chain:
                 throw NotThereYet(what: "headers-propagation of \(chain)")
             }

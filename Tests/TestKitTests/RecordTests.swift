@@ -50,6 +50,18 @@ struct RecordTests {
         #expect(written.map { $0.headers.map(\.name) } == [["h", "added"], [], ["h"]])
     }
 
+    @Test("a timestamp before 1970 is an error of the operator that made it")
+    func negativeTimestamps() throws {
+        let error = #expect(throws: StreamsError.self) {
+            try run { stream in
+                stream.mapTimestamps(named: "shifted") { _ in -5 }.to("out")
+            } _: {
+                try $0.pipe("a", "1")
+            }
+        }
+        #expect("\(error.map { "\($0)" } ?? "")".contains("shifted: a record cannot have the timestamp -5"))
+    }
+
     @Test("filter, peek and forEach see the whole record")
     func looksAtRecords() throws {
         let seen = Mutex<[String]>([])

@@ -10,7 +10,7 @@ extension KStream {
     ///   - keys: how the new keys are written; may be left out if nobody writes them.
     ///   - values: how the new values are written; likewise.
     ///   - name: the operator's name.
-    ///   - transform: makes the new record. A negative timestamp is refused when the record is written.
+    ///   - transform: makes the new record. A negative timestamp is an error of the operator.
     @inlinable
     public func mapRecords<NewKey, NewValue>(
         keys newKeys: Serde<NewKey>? = nil,
@@ -34,7 +34,7 @@ extension KStream {
             return Out { key, value, timestamp in
                 let headers = try scope.current()
                 let record = Record(key: key, value: value, timestampMs: timestamp, headers: headers)
-                guard let new = try guarded.attempt({ try transform(record) }) else { return }
+                guard let new = try guarded.attempt({ try transform(record).checked() }) else { return }
                 try scope.replacing(headers, with: new.headers) {
                     try next.push(new.key, new.value, new.timestampMs)
                 }
@@ -85,7 +85,10 @@ extension KStream {
             return Out { key, value, timestamp in
                 let headers = try scope.current()
                 let record = Record(key: key, value: value, timestampMs: timestamp, headers: headers)
-                guard let new = try guarded.attempt({ try transform(record) }) else { return }
+                guard let new = try guarded.attempt({ try RecordError.check(timestampMs: try transform(record)) })
+                else {
+                    return
+                }
                 try next.push(key, value, new)
             }
         }

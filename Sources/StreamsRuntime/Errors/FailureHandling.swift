@@ -56,6 +56,27 @@ public final class FailureHandling {
         if let escaping { throw escaping }
     }
 
+    /// What a source stops with at a record without a valid timestamp.
+    public func failureWithoutTime() -> any Error {
+        StreamsError.invalidTimestamp(
+            partition ?? TopicPartition("", -1),
+            offset: record.pointee.offset,
+            timestampMs: record.pointee.timestamp
+        )
+    }
+
+    /// Leaves out the record under way, because its source has no time for it; logs and counts it.
+    public func leaveOutWithoutTime() {
+        skippedRecords += 1
+        logger.warning(
+            "left out a record without a valid timestamp",
+            metadata: [
+                "partition": "\(partition.map { "\($0)" } ?? "-")", "offset": "\(record.pointee.offset)",
+                "timestamp": "\(record.pointee.timestamp)",
+            ]
+        )
+    }
+
     /// Whether to try again; otherwise the work is left out. Throws if the task is to stop.
     @usableFromInline
     func shouldRetry(

@@ -20,6 +20,8 @@ public enum StreamsError: Error, Sendable, CustomStringConvertible {
     case resetUnfinished(applicationId: String)
     /// A record could not be decoded, and the policy is to stop.
     case undecodableRecord(TopicPartition, offset: Int64, reason: String)
+    /// A record has no valid timestamp, and its source is to stop at that.
+    case invalidTimestamp(TopicPartition, offset: Int64, timestampMs: Int64)
     /// An operator failed at a record; `underlying` is an `OperatorError` that names it.
     case processing(TaskId, TopicPartition, offset: Int64, underlying: any Error)
     /// An operator threw, or an output was refused, while a store or another part of a task passed on what it had held
@@ -59,6 +61,9 @@ public enum StreamsError: Error, Sendable, CustomStringConvertible {
         case .undecodableRecord(let partition, let offset, let reason):
             "the record at offset \(offset) of \(partition) cannot be decoded: \(reason). Fix the serde, or set "
                 + "onDecodingError to .logAndContinue or .deadLetter(topic:)"
+        case .invalidTimestamp(let partition, let offset, let timestampMs):
+            "the record at offset \(offset) of \(partition) has the timestamp \(timestampMs), which is before 1970: give its "
+                + "source `timestamps: .ofRecord(onInvalid: .skip)`, or an extractor that tells the time from the value"
         case .processing(let task, let partition, let offset, let underlying):
             "task \(task) failed at offset \(offset) of \(partition): \(underlying)"
         case .flushing(let task, let part, let underlying):

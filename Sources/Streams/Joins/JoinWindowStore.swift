@@ -1,0 +1,58 @@
+import MillracePrimitives
+import MillraceStateStores
+import MillraceStreamsRuntime
+import MillraceTopology
+
+/// The records of one side of a join, for as long as one of the other side may come that joins them.
+///
+/// Owned by the task's thread. A function of its committed changelog (invariant 6), whose records are keyed as those of
+/// Kafka's window stores: key, time, and a number that keeps records of one key and time apart.
+@usableFromInline
+final class JoinWindowStore: TaskStore {
+    @usableFromInline let name: String
+    @usableFromInline let isLogged: Bool
+    private let table: WindowTable
+    private let changelog: ChangelogOutput?
+    private let changelogKey = Scratch()
+
+    init(_ definition: StoreDefinition, retentionMs: Int64, in context: TaskContext) {
+        name = definition.name
+        isLogged = definition.isLogged
+        table = WindowTable(retentionMs: retentionMs, retainsDuplicates: true)
+        changelog = context.changelog(of: definition)
+    }
+
+    @usableFromInline var memoryBytes: Int { table.rows.memoryBytes }
+
+    /// Keeps a record; one that is past retention already is left out.
+    @usableFromInline
+    func put(_ key: UnsafeRawBufferPointer, timeMs: Int64, _ value: UnsafeRawBufferPointer) throws {
+        let entry = table.append(key, startMs: timeMs, value)
+        guard entry >= 0, let changelog else { return }
+        let writer = changelogKey.key
+        writer.pointee.removeAll()
+        table.appendChangelogKey(of: table.rows.bytes.key(at: entry), to: &writer.pointee)
+        try changelog.append(key: writer.pointee.bytes, value: value, timestamp: timeMs)
+    }
+
+    /// Visits the records of a key in a range of times, both ends included, by time, then arrival, until `visit` returns
+    /// false. Those that are put meanwhile are not visited.
+    func forEachRecord(
+        of key: UnsafeRawBufferPointer,
+        fromMs: Int64,
+        throughMs: Int64,
+        _ visit: (_ timeMs: Int64, _ value: UnsafeRawBufferPointer) throws -> Bool
+    ) rethrows {
+        for entry in table.fetch(key, fromMs: fromMs, throughMs: throughMs) {
+            guard try visit(table.startMs(at: entry), table.rows.bytes.value(at: entry)) else { return }
+        }
+    }
+
+    @usableFromInline
+    func restore(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?, timestamp: Int64) {
+        table.load(changelogKey: key, value)
+    }
+
+    @usableFromInline
+    func flush() throws {}
+}

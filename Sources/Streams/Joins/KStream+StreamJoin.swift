@@ -1,0 +1,184 @@
+import MillraceStreamsRuntime
+import MillraceTopology
+
+extension KStream {
+    /// Joins two streams: each record with those of the other stream that have the same key and are near enough in time.
+    ///
+    ///     orders.join(payments, within: JoinWindows(difference: .minutes(5), grace: .minutes(1))) { order, payment in
+    ///         PaidOrder(order, payment)
+    ///     }
+    ///
+    /// Both topics must have equally many partitions, and keys spread over them alike; a stream whose key may have
+    /// changed goes through a repartition topic. A joined record has the later timestamp of the two, and the headers of
+    /// the one that came last. Records without a key or value are left out.
+    ///
+    /// - Parameters:
+    ///   - other: the right stream; may be this one.
+    ///   - windows: how far apart two records may be.
+    ///   - keys: how keys are stored; may be left out if one of the streams has them as they were read.
+    ///   - values: how the values of this stream are stored; likewise.
+    ///   - otherValues: how the values of the other stream are stored; likewise.
+    ///   - options: how the records are kept.
+    ///   - name: the operator's name.
+    ///   - join: makes a value of two.
+    @inlinable
+    public func join<Other, Joined>(
+        _ other: KStream<Key, Other>,
+        within windows: JoinWindows,
+        keys: Serde<Key>? = nil,
+        values: Serde<Value>? = nil,
+        otherValues: Serde<Other>? = nil,
+        store options: JoinOptions = JoinOptions(),
+        named name: String? = nil,
+        _ join: @escaping @Sendable (Value, Other) throws -> Joined
+    ) -> KStream<Key, Joined> {
+        joined(
+            with: other,
+            "join",
+            windows,
+            JoinSerdes(keys: keys, left: values, right: otherValues),
+            options,
+            name,
+            StreamJoiner(pair: { _, left, right in try join(left, right) })
+        )
+    }
+
+    /// The same with a function that also gets the key.
+    @inlinable
+    public func join<Other, Joined>(
+        _ other: KStream<Key, Other>,
+        within windows: JoinWindows,
+        keys: Serde<Key>? = nil,
+        values: Serde<Value>? = nil,
+        otherValues: Serde<Other>? = nil,
+        store options: JoinOptions = JoinOptions(),
+        named name: String? = nil,
+        _ join: @escaping @Sendable (Key, Value, Other) throws -> Joined
+    ) -> KStream<Key, Joined> {
+        joined(
+            with: other,
+            "join",
+            windows,
+            JoinSerdes(keys: keys, left: values, right: otherValues),
+            options,
+            name,
+            StreamJoiner(pair: join)
+        )
+    }
+
+    /// Joins two streams, and keeps the records of this one that find no partner: `join` then gets nil for the right
+    /// value, once their window has closed.
+    ///
+    /// That a window has closed is noticed when a later record comes, of either stream, at most once in the
+    /// application's `emitInterval`. A record without a key has no partner and leaves at once.
+    @inlinable
+    public func leftJoin<Other, Joined>(
+        _ other: KStream<Key, Other>,
+        within windows: JoinWindows,
+        keys: Serde<Key>? = nil,
+        values: Serde<Value>? = nil,
+        otherValues: Serde<Other>? = nil,
+        store options: JoinOptions = JoinOptions(),
+        named name: String? = nil,
+        _ join: @escaping @Sendable (Value, Other?) throws -> Joined
+    ) -> KStream<Key, Joined> {
+        leftJoin(
+            other,
+            within: windows,
+            keys: keys,
+            values: values,
+            otherValues: otherValues,
+            store: options,
+            named: name
+        ) { _, left, right in try join(left, right) }
+    }
+
+    /// The same with a function that also gets the key.
+    @inlinable
+    public func leftJoin<Other, Joined>(
+        _ other: KStream<Key, Other>,
+        within windows: JoinWindows,
+        keys: Serde<Key>? = nil,
+        values: Serde<Value>? = nil,
+        otherValues: Serde<Other>? = nil,
+        store options: JoinOptions = JoinOptions(),
+        named name: String? = nil,
+        _ join: @escaping @Sendable (Key, Value, Other?) throws -> Joined
+    ) -> KStream<Key, Joined> {
+        joined(
+            with: other,
+            "leftJoin",
+            windows,
+            JoinSerdes(keys: keys, left: values, right: otherValues),
+            options,
+            name,
+            StreamJoiner(pair: join, leftAlone: .init { key, left in try join(key, left, nil) })
+        )
+    }
+
+    /// Joins two streams, and keeps the records of both that find no partner: `join` then gets nil for the other's value,
+    /// once their window has closed. When that is noticed, `leftJoin` says.
+    @inlinable
+    public func outerJoin<Other, Joined>(
+        _ other: KStream<Key, Other>,
+        within windows: JoinWindows,
+        keys: Serde<Key>? = nil,
+        values: Serde<Value>? = nil,
+        otherValues: Serde<Other>? = nil,
+        store options: JoinOptions = JoinOptions(),
+        named name: String? = nil,
+        _ join: @escaping @Sendable (Value?, Other?) throws -> Joined
+    ) -> KStream<Key, Joined> {
+        outerJoin(
+            other,
+            within: windows,
+            keys: keys,
+            values: values,
+            otherValues: otherValues,
+            store: options,
+            named: name
+        ) { _, left, right in try join(left, right) }
+    }
+
+    /// The same with a function that also gets the key.
+    @inlinable
+    public func outerJoin<Other, Joined>(
+        _ other: KStream<Key, Other>,
+        within windows: JoinWindows,
+        keys: Serde<Key>? = nil,
+        values: Serde<Value>? = nil,
+        otherValues: Serde<Other>? = nil,
+        store options: JoinOptions = JoinOptions(),
+        named name: String? = nil,
+        _ join: @escaping @Sendable (Key, Value?, Other?) throws -> Joined
+    ) -> KStream<Key, Joined> {
+        joined(
+            with: other,
+            "outerJoin",
+            windows,
+            JoinSerdes(keys: keys, left: values, right: otherValues),
+            options,
+            name,
+            StreamJoiner(
+                pair: join,
+                leftAlone: .init { key, left in try join(key, left, nil) },
+                rightAlone: .init { key, right in try join(key, nil, right) }
+            )
+        )
+    }
+}
+
+/// How the two streams of a join are stored, as far as it was said.
+@usableFromInline
+struct JoinSerdes<Key, Left, Right> {
+    @usableFromInline let keys: Serde<Key>?
+    @usableFromInline let left: Serde<Left>?
+    @usableFromInline let right: Serde<Right>?
+
+    @inlinable
+    init(keys: Serde<Key>?, left: Serde<Left>?, right: Serde<Right>?) {
+        self.keys = keys
+        self.left = left
+        self.right = right
+    }
+}

@@ -1,0 +1,192 @@
+import MillracePrimitives
+import MillraceStreamsRuntime
+import MillraceTopology
+
+/// Composes the code of a join for a task: one closure for each side, which share the task's `StreamJoinState`.
+@usableFromInline
+struct StreamJoinCode<Key, Left, Right, Joined>: Sendable {
+    @usableFromInline let definition: StreamJoinDefinition
+    @usableFromInline let keys: Serde<Key>
+    @usableFromInline let left: Serde<Left>
+    @usableFromInline let right: Serde<Right>
+    @usableFromInline let joiner: StreamJoiner<Key, Left, Right, Joined>
+    @usableFromInline let target: Port<Key, Joined>
+    @usableFromInline let identity = JoinIdentity()
+
+    @inlinable
+    init(
+        definition: StreamJoinDefinition,
+        keys: Serde<Key>,
+        left: Serde<Left>,
+        right: Serde<Right>,
+        joiner: StreamJoiner<Key, Left, Right, Joined>,
+        target: Port<Key, Joined>
+    ) {
+        self.definition = definition
+        self.keys = keys
+        self.left = left
+        self.right = right
+        self.joiner = joiner
+        self.target = target
+    }
+
+    @inlinable
+    func composeLeft(_ context: TaskContext) -> Out<Key, Left> {
+        let pair = joiner.pair
+        return side(
+            .left,
+            context,
+            values: left,
+            otherValues: right,
+            alone: joiner.leftAlone.map { alone in Alone { try alone.make($0, $1) } },
+            pair: { key, this, other in try pair(key, this, other) }
+        )
+    }
+
+    @inlinable
+    func composeRight(_ context: TaskContext) -> Out<Key, Right> {
+        let pair = joiner.pair
+        return side(
+            .right,
+            context,
+            values: right,
+            otherValues: left,
+            alone: joiner.rightAlone.map { alone in Alone { try alone.make($0, $1) } },
+            pair: { key, this, other in try pair(key, other, this) }
+        )
+    }
+
+    /// What a side's record without a partner becomes; in a struct, so that it is wrapped in no further thunk.
+    @usableFromInline
+    struct Alone<Value> {
+        @usableFromInline let make: (Key, Value) throws -> Joined
+
+        @inlinable
+        init(_ make: @escaping (Key, Value) throws -> Joined) {
+            self.make = make
+        }
+    }
+
+    /// The task's memory of the join, made with the first side that is composed.
+    @inlinable
+    func state(_ context: TaskContext) -> StreamJoinState {
+        context.composeOnce(identity) {
+            let next = target.compose(context)
+            let guarded = context.guarded(definition.name)
+            let (keys, left, right, joiner) = (keys, left, right, joiner)
+            return StreamJoinState(
+                definition,
+                in: context,
+                emission: UnmatchedEmission { side, key, value, timeMs in
+                    let key = try keys.read(key)
+                    let made: Joined?
+                    switch side {
+                    case .left:
+                        guard let alone = joiner.leftAlone else { return }
+                        let value = try left.read(value)
+                        made = try guarded.attempt { try alone.make(key, value) }
+                    case .right:
+                        guard let alone = joiner.rightAlone else { return }
+                        let value = try right.read(value)
+                        made = try guarded.attempt { try alone.make(key, value) }
+                    }
+                    guard let made else { return }
+                    try next.push(key, made, timeMs)
+                }
+            )
+        }
+    }
+
+    /// The code of one side.
+    @inlinable
+    func side<This, Other>(
+        _ side: JoinSide,
+        _ context: TaskContext,
+        values: Serde<This>,
+        otherValues: Serde<Other>,
+        alone: Alone<This>?,
+        pair: @escaping (Key, This, Other) throws -> Joined
+    ) -> Out<Key, This> {
+        let next = target.compose(context)
+        let state = state(context)
+        let guarded = context.guarded(definition.name)
+        let keys = keys
+        let scratch = Scratch()
+        return Out { key, value, timestamp in
+            state.observe(timestamp)
+            let keyWriter = scratch.key
+            let valueWriter = scratch.value
+            keyWriter.pointee.removeAll()
+            valueWriter.pointee.removeAll()
+            guard try guarded.attempt({ try values.write(value, &valueWriter.pointee) }) == true,
+                let hasKey = try guarded.attempt({ try keys.write(key, &keyWriter.pointee) })
+            else { return }
+            guard hasKey else {
+                guard let alone, let made = try guarded.attempt({ try alone.make(key, value) }) else { return }
+                return try next.push(key, made, timestamp)
+            }
+            let keyBytes = keyWriter.pointee.bytes
+            let valueBytes = valueWriter.pointee.bytes
+            try state.emitClosed(side, timeMs: timestamp)
+            var hasPartner = false
+            try state.forEachPartner(of: keyBytes, timestamp, on: side) { otherTime, bytes in
+                hasPartner = true
+                let other = try otherValues.read(bytes)
+                try state.didMatch(side.other, otherTime, key: keyBytes)
+                // What fails ends the work on this record; it is kept for the other side's all the same.
+                guard let made = try guarded.attempt({ try pair(key, value, other) }) else { return false }
+                try next.push(key, made, max(timestamp, otherTime))
+                return true
+            }
+            if !hasPartner, let alone,
+                try !state.keepUnmatched(side, timestamp, key: keyBytes, value: valueBytes),
+                let made = try guarded.attempt({ try alone.make(key, value) })
+            {
+                try next.push(key, made, timestamp)
+            }
+            try state.store(side).put(keyBytes, timeMs: timestamp, valueBytes)
+            withExtendedLifetime(scratch) {}
+        }
+    }
+}
+
+extension StreamJoinCode where Left == Right {
+    /// The code of a stream that is joined with itself: each record first as a left one with those before it, then as a
+    /// right one with those before it and itself, out of one store.
+    @inlinable
+    func composeSelf(_ context: TaskContext) -> Out<Key, Left> {
+        let next = target.compose(context)
+        let state = state(context)
+        let guarded = context.guarded(definition.name)
+        let keys = keys
+        let values = left
+        let pair = joiner.pair
+        let scratch = Scratch()
+        return Out { key, value, timestamp in
+            let keyWriter = scratch.key
+            let valueWriter = scratch.value
+            keyWriter.pointee.removeAll()
+            valueWriter.pointee.removeAll()
+            let isWhole = try guarded.attempt {
+                try values.write(value, &valueWriter.pointee) && keys.write(key, &keyWriter.pointee)
+            }
+            guard isWhole == true else { return }
+            let keyBytes = keyWriter.pointee.bytes
+            func pass(_ side: JoinSide) throws {
+                try state.forEachPartner(of: keyBytes, timestamp, on: side) { otherTime, bytes in
+                    let other = try values.read(bytes)
+                    let made = try guarded.attempt {
+                        side == .left ? try pair(key, value, other) : try pair(key, other, value)
+                    }
+                    guard let made else { return false }
+                    try next.push(key, made, max(timestamp, otherTime))
+                    return true
+                }
+            }
+            try pass(.left)
+            try state.left.put(keyBytes, timeMs: timestamp, valueWriter.pointee.bytes)
+            try pass(.right)
+            withExtendedLifetime(scratch) {}
+        }
+    }
+}
