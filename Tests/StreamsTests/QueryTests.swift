@@ -40,7 +40,7 @@ struct QueryTests {
             for (key, receipt) in zip(["a", "b"], receipts) {
                 let bounded = view.with(QueryOptions(isolation: isolation, after: [receipt]))
                 #expect(try await bounded.get(key) == expected)
-                #expect(try await view.partition(of: key) == receipt.partition.partition)
+                #expect(try view.partition(of: key) == receipt.partition.partition)
             }
         }
         #expect(try await counts(running).get("nobody") == nil)
