@@ -10,6 +10,9 @@ public struct StoreOptions: Hashable, Sendable, ExpressibleByStringLiteral {
     /// Whether updates are held back until the commit, so that only the last one of each key is passed on; the
     /// application's `cacheMaximumBytes` of 0 turns this off for all stores.
     public var isCached: Bool
+    /// How long the rows of a window or session store are kept, measured in the time of the records; nil for no longer than
+    /// the windows take records. Other stores do not look at it.
+    public var retention: Duration?
     /// Further settings of the changelog topic, by Kafka's names.
     public var changelogConfiguration: [String: String]
     /// What the store was called before: when the application starts for the first time with the new name, the store takes
@@ -21,12 +24,14 @@ public struct StoreOptions: Hashable, Sendable, ExpressibleByStringLiteral {
         name: String? = nil,
         isLogged: Bool = true,
         isCached: Bool = true,
+        retention: Duration? = nil,
         changelogConfiguration: [String: String] = [:],
         renamedFrom: String? = nil
     ) {
         self.name = name
         self.isLogged = isLogged
         self.isCached = isCached
+        self.retention = retention
         self.changelogConfiguration = changelogConfiguration
         self.renamedFrom = renamedFrom
     }

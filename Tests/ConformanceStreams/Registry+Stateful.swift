@@ -76,6 +76,8 @@ extension Registry {
             case "count-cached":
                 counts(input.groupByKey().count(store: "s"))
                     .mapValues { count -> String? in "n" + str(count) }.write("out")
+            case "tumbling", "tumbling-final", "session", "suppress":
+                try windowedHeaders(input.groupByKey(), chain: try parameters.text("chain"))
             case "stream-stream-join":
                 input.outerJoin(
                     stream(builder, "in2"),
