@@ -17,15 +17,19 @@ extension ByteTable {
     }
 
     /// The keys from `first` to `last`, both included as in Kafka's `range`; nil for an open end.
+    ///
+    /// - Parameter limit: how many keys are wanted at most: with `descending`, the last ones.
     package func range(
         from first: UnsafeRawBufferPointer?,
         through last: UnsafeRawBufferPointer?,
-        descending: Bool = false
+        descending: Bool = false,
+        limit: Int = .max
     ) -> EntrySnapshot {
         snapshot(
             from: position(from: first),
             until: { key in last.map { RawBytes.compare(key, $0) > 0 } ?? false },
-            descending: descending
+            descending: descending,
+            limit: limit
         )
     }
 
@@ -33,12 +37,14 @@ extension ByteTable {
     package func range(
         from first: UnsafeRawBufferPointer?,
         to end: UnsafeRawBufferPointer?,
-        descending: Bool = false
+        descending: Bool = false,
+        limit: Int = .max
     ) -> EntrySnapshot {
         snapshot(
             from: position(from: first),
             until: { key in end.map { RawBytes.compare(key, $0) >= 0 } ?? false },
-            descending: descending
+            descending: descending,
+            limit: limit
         )
     }
 
@@ -63,22 +69,23 @@ extension ByteTable {
     private func snapshot(
         from start: (chunk: Int, index: Int),
         until isPast: (UnsafeRawBufferPointer) -> Bool,
-        descending: Bool
+        descending: Bool,
+        limit: Int = .max
     ) -> EntrySnapshot {
         // The end is found by search as well, so that only what is returned is walked.
         let end = orderedKeys.firstPosition { item in !isPast(key(at: Int(item.entry))) }
         var handles: [UInt64] = []
-        var chunk = start.chunk
-        while chunk < orderedKeys.chunks.count && chunk <= end.chunk {
+        var chunk = descending ? min(end.chunk, orderedKeys.chunks.count - 1) : start.chunk
+        while handles.count < limit, chunk >= start.chunk, chunk < orderedKeys.chunks.count, chunk <= end.chunk {
             let items = orderedKeys.chunks[chunk]
             let low = chunk == start.chunk ? start.index : 0
             let high = chunk == end.chunk ? end.index : items.count
-            if low < high {
-                for item in items[low..<high] { handles.append(handle(of: Int(item.entry))) }
+            let count = min(max(high - low, 0), limit - handles.count)
+            for index in 0..<count {
+                handles.append(handle(of: Int(items[descending ? high - 1 - index : low + index].entry)))
             }
-            chunk += 1
+            chunk += descending ? -1 : 1
         }
-        if descending { handles.reverse() }
         return EntrySnapshot(table: self, handles: handles)
     }
 

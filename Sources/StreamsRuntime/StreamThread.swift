@@ -11,6 +11,8 @@ struct StreamThreadEnvironment: Sendable {
     var backend: any LogBackend
     var configuration: StreamsConfiguration
     var logger: Logger
+    /// Where questions to the stores wait.
+    var queries: QueryDesk
     /// Asked before each round: whether to commit and stop.
     var shouldStop: @Sendable () -> Bool
     /// Waits before something is tried again; not any longer when the application is to stop.
@@ -52,6 +54,10 @@ final class StreamThread: RebalanceListener {
     private var lastCommit: Int64
     private var isDirty = false
     private var slice = 1_024
+
+    /// Whether questions are left that can be answered at once.
+    private var hasMoreQueries = false
+    private static let queriesPerSlice = 16
 
     private static let sliceRange = 1...16_384
     private static let sliceTarget: Int64 = 2_000_000  // nanoseconds
@@ -141,6 +147,7 @@ final class StreamThread: RebalanceListener {
             task.setWallClock(wallClockMs)
             processed += try task.process(maximumCount: slice)
             skipped += task.skippedRecords - skippedBefore
+            answerQueries(isDirty: isDirty || processed + skipped > 0)
             if try task.tick() { isDirty = true }
             late += task.lateRecords - lateBefore
         }
@@ -157,6 +164,7 @@ final class StreamThread: RebalanceListener {
             now - lastCommit >= configuration.commitInterval.wholeNanoseconds
             || taskOrder.contains { $0.context.record.pointee.isCommitRequested }
         if isCommitDue { try commit(lettingGo: false) }
+        answerQueries(isDirty: isDirty)
         if environment.endsWhenCaughtUp, !hasFetched, isStalled, queues.values.allSatisfy({ $0.bufferedRecords == 0 }) {
             try commit(lettingGo: true)
             progress.isIdle.store(true, ordering: .sequentiallyConsistent)
@@ -174,6 +182,40 @@ final class StreamThread: RebalanceListener {
         return try read(globals)
     }
 
+    /// Answers some of the questions to this thread's stores that can be answered now. No record is under way.
+    ///
+    /// - Parameter isDirty: whether there is anything that is not committed.
+    private func answerQueries(isDirty: Bool) {
+        hasMoreQueries = false
+        guard !environment.queries.isIdle else { return }
+        let (ready, hasMore) = environment.queries.take(
+            for: index,
+            now: environment.backend.time.monotonicNanoseconds,
+            maximumCount: Self.queriesPerSlice
+        ) { request in
+            readiness(of: request, isDirty: isDirty)
+        }
+        hasMoreQueries = hasMore
+        for request in ready {
+            if let store = tasks[request.task]?.context.stores[request.store] {
+                request.answer(store)
+            } else {
+                request.fail(.otherKind(store: request.store))
+            }
+        }
+    }
+
+    private func readiness(of request: QueryRequest, isDirty: Bool) -> QueryDesk.Readiness {
+        guard let task = tasks[request.task] else { return .notYet }
+        for (partition, offset) in request.bound {
+            guard let queue = task.queues.first(where: { $0.partition == partition }) else {
+                return .failed(.unrelatedBound(store: request.store, partition))
+            }
+            guard let position = queue.position, position > offset else { return .notYet }
+        }
+        return request.isolation == .committed && isDirty ? .notYet : .ready
+    }
+
     /// Keeps the time between two looks at the clock near the target, however slow an operator is.
     private func adaptSlice(to elapsed: Int64, hadWork: Bool) {
         if elapsed > Self.sliceTarget * 2 {
@@ -187,7 +229,7 @@ final class StreamThread: RebalanceListener {
     private func poll() throws -> Bool {
         regulateFetching()
         let isBusy = !isStalled && queues.values.contains { $0.bufferedRecords > 0 }
-        let fetched = try consumer.poll(timeout: isBusy ? .zero : idleTimeout)
+        let fetched = try consumer.poll(timeout: isBusy || hasMoreQueries ? .zero : idleTimeout)
         if let failure = rebalanceFailure {
             rebalanceFailure = nil
             throw failure
@@ -300,6 +342,7 @@ final class StreamThread: RebalanceListener {
         isAssigned = false
         newAssignment = nil
         for queue in queues.values { queue.clear() }
+        environment.queries.release(index)
         environment.didChangeAssignment(false)
     }
 
@@ -347,6 +390,7 @@ final class StreamThread: RebalanceListener {
         )
         progress.tasks.store(tasks.count, ordering: .relaxed)
         isAssigned = true
+        environment.queries.assign(taskOrder.map(\.id), to: index)
         environment.didChangeAssignment(true)
     }
 
@@ -376,6 +420,7 @@ final class StreamThread: RebalanceListener {
     private func close(isClean: Bool) {
         progress.wakeup.withLock { $0 = nil }
         isAssigned = false
+        environment.queries.release(index)
         let farewells = taskOrder.flatMap(\.context.failures.farewells)
         for task in taskOrder { task.stop() }
         tasks = [:]

@@ -25,6 +25,12 @@ public final class StreamsApplication: Service, Sendable {
     private let logger: Logger
     private let onStateChange: @Sendable (ApplicationState, ApplicationState) -> Void
     private let routing: TopicRouting
+    /// Where questions to the stores wait.
+    let queries = QueryDesk()
+    /// The part of the topology that each store belongs to.
+    private let partsOfStores: [String: Int]
+    /// How many partitions everything has; nil until the application has prepared its topics.
+    private let plan = Mutex<PartitionPlan?>(nil)
     private let lifecycle = Mutex(Supervision())
     private let threads: [ThreadProgress]
     private let shouldStop = Atomic<Bool>(false)
@@ -65,6 +71,9 @@ public final class StreamsApplication: Service, Sendable {
         self.logger = logger
         self.onStateChange = onStateChange
         routing = TopicRouting(topology: topology, applicationId: id)
+        var partsOfStores: [String: Int] = [:]
+        for part in topology.graph.subtopologies() { for store in part.stores { partsOfStores[store] = part.id } }
+        self.partsOfStores = partsOfStores
         threads = (0..<max(configuration.threads, 1)).map { _ in ThreadProgress() }
     }
 
@@ -98,6 +107,23 @@ public final class StreamsApplication: Service, Sendable {
         deliver()
     }
 
+    /// Where a store is: its part of the topology, and how many partitions that has.
+    func location(of store: String) throws(QueryError) -> (subtopology: Int, partitionCount: Int32) {
+        guard let part = partsOfStores[store] else {
+            throw .unknownStore(store, known: partsOfStores.keys.sorted())
+        }
+        guard let plan = plan.withLock({ $0 }) else { throw .notRunning }
+        return (part, plan.taskCounts[part])
+    }
+
+    /// The time by the clock that intervals are measured with, in nanoseconds.
+    var now: Int64 { backend.time.monotonicNanoseconds }
+
+    /// Wakes a thread that may be waiting for records.
+    func wake(_ thread: Int) {
+        threads[thread].wakeup.withLock { $0 }?.ring()
+    }
+
     private func raiseStop() {
         shouldStop.store(true, ordering: .releasing)
         stopping.broadcast()
@@ -128,6 +154,7 @@ public final class StreamsApplication: Service, Sendable {
             } onCancel: {
                 self.stop()
             }
+            queries.close()
             // Given back when the last thread has ended, so that the next run gets the same transactional ids.
             withExtendedLifetime(instance) {}
         } catch {
@@ -150,7 +177,7 @@ public final class StreamsApplication: Service, Sendable {
         }
         do {
             let instance = try backend.claimInstance(of: id)
-            try ApplicationPreparation(
+            let found = try ApplicationPreparation(
                 applicationId: id,
                 graph: topology.graph,
                 configuration: configuration,
@@ -162,6 +189,7 @@ public final class StreamsApplication: Service, Sendable {
                     return isStopping
                 }
             ).run()
+            plan.withLock { $0 = found }
             return instance
         } catch let error as ClientError {
             throw StreamsError.log(error)
@@ -171,6 +199,7 @@ public final class StreamsApplication: Service, Sendable {
     }
 
     private func start(as instanceName: String, endsWhenCaughtUp: Bool) {
+        queries.open(threadCount: threads.count)
         for (index, progress) in threads.enumerated() {
             let environment = StreamThreadEnvironment(
                 applicationId: id,
@@ -179,6 +208,7 @@ public final class StreamsApplication: Service, Sendable {
                 backend: backend,
                 configuration: configuration,
                 logger: logger,
+                queries: queries,
                 shouldStop: { [self] in isStopping },
                 pause: { [self] duration in stopping.wait(for: duration) { isStopping } },
                 endsWhenCaughtUp: endsWhenCaughtUp,

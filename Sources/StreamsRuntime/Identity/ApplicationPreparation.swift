@@ -20,7 +20,9 @@ struct ApplicationPreparation {
     private static let countedBytesMaximum = 16 << 20
 
     /// Prepares; throws `StreamsError.topologyChanged` if the state cannot be read by this topology.
-    func run() throws {
+    ///
+    /// - Returns: how many partitions everything has.
+    func run() throws -> PartitionPlan {
         if configuration.requiresExplicitNames, !graph.derivedNames.isEmpty {
             throw StreamsError.unnamed(graph.derivedNames.sorted())
         }
@@ -39,7 +41,10 @@ struct ApplicationPreparation {
         let comparison = try compare(reading.manifest, wanted, admin)
         // An application that keeps nothing needs nothing written down.
         let isUnchanged = comparison.result == reading.manifest || reading.manifest == nil && wanted.isStateless
-        if reading.isDecided, isUnchanged { return try topics.ensure(plan, with: admin) }
+        if reading.isDecided, isUnchanged {
+            try topics.ensure(plan, with: admin)
+            return plan
+        }
         try log.change(with: admin) { current, producer in
             let comparison = try compare(current, wanted, admin)
             try checkAlone(for: comparison.renamings, admin)
@@ -63,6 +68,7 @@ struct ApplicationPreparation {
             }
             return comparison.result
         }
+        return plan
     }
 
     private func changelog(of store: String) -> String {
