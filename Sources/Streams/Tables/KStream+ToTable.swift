@@ -11,7 +11,8 @@ extension KStream {
         keys: Serde<TableKey>?,
         values: Serde<TableValue>?,
         store options: StoreOptions?,
-        named name: String? = nil
+        named name: String? = nil,
+        isGlobal: Bool = false
     ) -> KTable<TableKey, TableValue> where Key == TableKey?, Value == TableValue? {
         let id = assembly.add(operation, named: name, after: [node])
         let store = TableStore(
@@ -19,7 +20,8 @@ extension KStream {
             in: assembly,
             keys: keys,
             values: values,
-            options: options ?? StoreOptions()
+            options: options ?? StoreOptions(),
+            isGlobal: isGlobal
         )
         if options != nil { store.declare() }
         let table = KTable<TableKey, TableValue>(

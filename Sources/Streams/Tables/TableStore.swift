@@ -27,7 +27,8 @@ final class TableStore<Key, Value>: @unchecked Sendable {
         in assembly: TopologyAssembly,
         keys: Serde<Key>?,
         values: Serde<Value>?,
-        options: StoreOptions
+        options: StoreOptions,
+        isGlobal: Bool = false
     ) {
         definition = StoreDefinition(
             name: options.name ?? assembly.graph.storeName(for: node),
@@ -35,7 +36,8 @@ final class TableStore<Key, Value>: @unchecked Sendable {
             isLogged: options.isLogged,
             isCached: options.isCached,
             changelogConfiguration: options.changelogConfiguration,
-            formerName: options.renamedFrom
+            formerName: options.renamedFrom,
+            isGlobal: isGlobal
         )
         isNamed = options.name != nil
         if isNamed { assembly.graph.deriveNames(after: node, ofStore: definition.name) }
