@@ -72,7 +72,7 @@ final class KeyValueRows: TaskStore {
             // The changelog must not have the key from the table, which forgets it.
             let key = [UInt8](table.key(at: entry))
             let timestampMs = timestampMs(at: entry)
-            try key.withUnsafeBytes { try remove(at: entry, $0, timestampMs: timestampMs) }
+            try key.withUnsafeBytes { try drop(entry, $0, timestampMs: timestampMs) }
             count += 1
         }
     }
@@ -149,6 +149,10 @@ final class KeyValueRows: TaskStore {
     @usableFromInline
     func remove(at entry: Int, _ key: UnsafeRawBufferPointer, timestampMs: Int64) throws {
         try checkWritable()
+        try drop(entry, key, timestampMs: timestampMs)
+    }
+
+    private func drop(_ entry: Int, _ key: UnsafeRawBufferPointer, timestampMs: Int64) throws {
         table.remove(at: entry)
         try log(entry, key, nil, timestampMs)
     }
