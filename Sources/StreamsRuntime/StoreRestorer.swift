@@ -35,7 +35,7 @@ struct StoreRestorer {
                 guard let store = stores[records.partition] else { continue }
                 try records.withEach { record in
                     guard let key = record.key else { return }
-                    store.restore(key: key, value: record.value, timestamp: record.timestamp)
+                    try store.restore(key: key, value: record.value, timestamp: record.timestamp)
                     restored += 1
                 }
             }

@@ -209,7 +209,7 @@ public final class TopologyTestDriver {
     // Inside
 
     /// The stores of this name, one for each task that has it.
-    func stores(named name: String) throws -> [any InspectableStore] {
+    func taskStores(named name: String) throws -> [any TaskStore] {
         let stores = tasks.compactMap { $0.context.stores[name] }
         guard !stores.isEmpty else {
             let known = Set(tasks.flatMap(\.context.stores.keys)).sorted()
@@ -218,7 +218,12 @@ public final class TopologyTestDriver {
                     + (known.isEmpty ? "" : "; it has \(known.joined(separator: ", "))")
             )
         }
-        return try stores.map { store in
+        return stores
+    }
+
+    /// The key-value stores of this name.
+    func stores(named name: String) throws -> [any InspectableStore] {
+        try taskStores(named: name).map { store in
             guard let store = store as? any InspectableStore else {
                 throw StreamsError.invalidConfiguration("the store \(name) is not a key-value store")
             }
@@ -245,7 +250,7 @@ public final class TopologyTestDriver {
             )
             task.begin(at: producer.committedOffsets.filter { partitions.contains($0.key) })
             for queue in task.queues where queue.position == nil { queue.begin(at: 0) }
-            restore(task)
+            try restore(task)
             try task.start(wallClockMs: wallClockMs)
             return task
         }
@@ -257,16 +262,16 @@ public final class TopologyTestDriver {
         }
     }
 
-    private func restore(_ task: StreamTask) {
+    private func restore(_ task: StreamTask) throws {
         for store in task.context.stores.values where store.isLogged {
             let changelog = TopicPartition("\(applicationId)-\(store.name)-changelog", task.id.partition)
             for record in log.records(of: changelog) {
-                record.key?.withUnsafeBytes { key in
+                try record.key?.withUnsafeBytes { key in
                     guard let value = record.value else {
-                        store.restore(key: key, value: nil, timestamp: record.timestampMs)
+                        try store.restore(key: key, value: nil, timestamp: record.timestampMs)
                         return
                     }
-                    value.withUnsafeBytes { store.restore(key: key, value: $0, timestamp: record.timestampMs) }
+                    try value.withUnsafeBytes { try store.restore(key: key, value: $0, timestamp: record.timestampMs) }
                 }
             }
         }

@@ -134,6 +134,7 @@ struct CaseRun {
         _ store: ConformanceCase.Store,
         _ driver: TopologyTestDriver
     ) throws -> [Difference] {
+        if store.kind == "versioned" { return try compareVersions(name, store, driver) }
         guard store.kind == "timestampedKeyValue" || store.kind == "keyValue" else {
             throw NotThereYet(what: "a store of kind \(store.kind)")
         }

@@ -48,6 +48,9 @@ struct ConformanceCase: Decodable, Sendable {
         var key: JSONValue?
         var value: JSONValue?
         var ts: Int64?
+        /// Of a versioned store: the time of the read, nil for the latest version.
+        var asOf: Int64?
+        var found: Bool?
     }
 
     var name: String

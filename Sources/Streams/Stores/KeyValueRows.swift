@@ -6,40 +6,88 @@ import MillraceTopology
 /// A task's key-value store for processors, in bytes: the rows, and their way to the changelog, at once or (with caching)
 /// at the commit. The typed stores stand around it.
 ///
+/// With a time to live, each row has a timestamp, and those that are too old by the store's stream time are hidden from
+/// every read at once and removed a few with each call.
+///
 /// Owned by the task's thread. A store's contents follow from its committed changelog (invariant 6).
 @usableFromInline
 final class KeyValueRows: TaskStore {
     @usableFromInline let name: String
     @usableFromInline let isLogged: Bool
     /// Whether rows have a timestamp, which comes before the value.
-    @usableFromInline let isTimestamped: Bool
-    let table: ByteTable
-    @usableFromInline let record: UnsafeMutablePointer<CurrentRecord>
+    private let isTimestamped: Bool
+    private let table: ByteTable
+    private let record: UnsafeMutablePointer<CurrentRecord>
     private let isCached: Bool
     private let changelog: ChangelogOutput?
+    private let lifetime: RowLifetime?
     private var restoring = ByteWriter()
 
-    init(_ definition: StoreDefinition, isTimestamped: Bool, in context: TaskContext) {
+    init(
+        _ definition: StoreDefinition,
+        isTimestamped: Bool,
+        timeToLiveMs: Int64?,
+        in context: TaskContext
+    ) {
         name = definition.name
         isLogged = definition.isLogged
-        self.isTimestamped = isTimestamped
+        self.isTimestamped = isTimestamped || timeToLiveMs != nil
         // Without a changelog there is nothing that caching could save.
         isCached = definition.isCached && definition.isLogged && context.cacheMaximumBytes > 0
-        table = ByteTable(remembering: isCached ? .dirtyEntries : [], cacheBytesMax: context.cacheMaximumBytes)
+        let table = ByteTable(remembering: isCached ? .dirtyEntries : [], cacheBytesMax: context.cacheMaximumBytes)
+        self.table = table
         changelog = context.changelog(of: definition)
         record = context.record
+        lifetime = timeToLiveMs.map { RowLifetime(of: table, timeToLiveMs: $0, in: context) }
     }
 
-    @usableFromInline var memoryBytes: Int { table.memoryBytes }
+    @usableFromInline var memoryBytes: Int { table.memoryBytes + (lifetime?.memoryBytes ?? 0) }
+
+    // Time
+
+    /// The timestamp of the record under way.
+    @usableFromInline var recordTimeMs: Int64 { record.pointee.timestamp }
+
+    /// The time at which a row is written that is given none: that of the record under way. With a time to live it is the
+    /// stream time, so that what was just written can be read.
+    @usableFromInline var writeTimeMs: Int64 {
+        lifetime == nil ? record.pointee.timestamp : record.pointee.streamTimeMs
+    }
+
+    /// Removes a few rows that are too old; to be called before each read and write.
+    @usableFromInline
+    func proceed() throws {
+        if lifetime != nil { try removeExpired(countMax: RowLifetime.removedPerCall) }
+    }
+
+    private func removeExpired(countMax: Int) throws {
+        guard let lifetime else { return }
+        var count = 0
+        while count < countMax, let entry = lifetime.nextExpired() {
+            // The changelog must not have the key from the table, which forgets it.
+            let key = [UInt8](table.key(at: entry))
+            let timestampMs = timestampMs(at: entry)
+            try key.withUnsafeBytes { try remove(at: entry, $0, timestampMs: timestampMs) }
+            count += 1
+        }
+    }
+
+    private func isVisible(_ entry: Int) -> Bool {
+        guard let lifetime else { return true }
+        return timestampMs(at: entry) > lifetime.expiredThroughMs
+    }
 
     // Reading
 
+    /// How many rows there are, those that are only hidden included.
+    @usableFromInline var count: Int { table.count }
+
     /// The entry of a key; -1 if there is none.
     @usableFromInline
-    func find(_ key: UnsafeRawBufferPointer) -> Int { table.find(key) }
-
-    /// How many rows there are.
-    @usableFromInline var count: Int { table.count }
+    func find(_ key: UnsafeRawBufferPointer) -> Int {
+        let entry = table.find(key)
+        return entry >= 0 && isVisible(entry) ? entry : -1
+    }
 
     /// The key of an entry.
     @usableFromInline
@@ -60,31 +108,29 @@ final class KeyValueRows: TaskStore {
 
     /// The rows of some keys, in the order of their bytes.
     @usableFromInline
-    func scan(
-        from first: UnsafeRawBufferPointer?,
-        through last: UnsafeRawBufferPointer?,
-        descending: Bool
-    ) -> RowScan {
-        RowScan(table.range(from: first, through: last, descending: descending))
+    func scan(_ bounds: KeyBounds, descending: Bool) -> RowScan {
+        RowScan(table.range(from: bounds.first, through: bounds.last, descending: descending), isVisible: isVisible)
     }
 
     /// The rows whose keys begin with some bytes.
     @usableFromInline
-    func scan(prefix: UnsafeRawBufferPointer) -> RowScan { RowScan(table.prefix(prefix)) }
+    func scan(prefix: UnsafeRawBufferPointer) -> RowScan { RowScan(table.prefix(prefix), isVisible: isVisible) }
 
     // Writing
 
-    /// Sets the value of a key, or removes it.
+    /// Sets the value of a key, or removes it. A value that is too old already removes it as well.
     @usableFromInline
     func put(_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer?, timestampMs: Int64) throws {
-        guard let value else {
+        guard let value, timestampMs > lifetime?.expiredThroughMs ?? Int64.min else {
             let entry = table.find(key)
-            // Kafka Streams writes a deletion to the changelog even if there is nothing to be deleted.
-            return entry < 0 ? () : try remove(at: entry, key, timestampMs: timestampMs)
+            if entry >= 0 { try remove(at: entry, key, timestampMs: timestampMs) }
+            return
         }
-        let entry = table.insertOrFind(key).entry
+        let (entry, isNew) = table.insertOrFind(key)
         if isTimestamped {
+            let oldMs = isNew ? nil : self.timestampMs(at: entry)
             table.setTimestampedValue(at: entry, timestampMs: timestampMs, value)
+            lifetime?.didWrite(entry, timestampMs: timestampMs, oldMs: oldMs)
         } else {
             table.setValue(at: entry, value)
         }
@@ -133,20 +179,17 @@ final class KeyValueRows: TaskStore {
         restoring.removeAll()
         restoring.append(timestamp)
         restoring.append(value)
+        let old = table.find(key)
+        let oldMs = old < 0 ? nil : timestampMs(at: old)
         table.load(key, restoring.bytes)
+        lifetime?.didWrite(table.find(key), timestampMs: timestamp, oldMs: oldMs)
     }
 }
 
-/// Walks the rows of a snapshot. A class, so that a cursor can be a closure around it.
-@usableFromInline
-final class RowScan {
-    private var snapshot: EntrySnapshot
-
-    init(_ snapshot: EntrySnapshot) {
-        self.snapshot = snapshot
-    }
-
-    /// The entry of the next row that is still there.
+extension KeyValueRows: InspectableStore {
     @usableFromInline
-    func next() -> Int? { snapshot.next() }
+    func forEachEntry(_ visit: (UnsafeRawBufferPointer, UnsafeRawBufferPointer, Int64) throws -> Void) throws {
+        let rows = scan((nil, nil), descending: false)
+        while let entry = rows.next() { try visit(key(at: entry), value(at: entry), timestampMs(at: entry)) }
+    }
 }

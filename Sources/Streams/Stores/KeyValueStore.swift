@@ -34,6 +34,7 @@ public struct KeyValueStore<Key, Value> {
     /// The value of a key; nil if there is none.
     @inlinable
     public func get(_ key: Key) throws -> Value? {
+        try rows.proceed()
         let entry = rows.find(try scratch.encode(key, keys, in: rows.name))
         return entry < 0 ? nil : try values.read(rows.value(at: entry))
     }
@@ -41,10 +42,11 @@ public struct KeyValueStore<Key, Value> {
     /// Sets the value of a key; nil removes it.
     @inlinable
     public func put(_ key: Key, _ value: Value?) throws {
+        try rows.proceed()
         try rows.put(
             try scratch.encode(key, keys, in: rows.name),
             try scratch.encode(value, values),
-            timestampMs: rows.record.pointee.timestamp
+            timestampMs: rows.writeTimeMs
         )
     }
 
@@ -54,10 +56,11 @@ public struct KeyValueStore<Key, Value> {
     @inlinable
     @discardableResult
     public func putIfAbsent(_ key: Key, _ value: Value?) throws -> Value? {
+        try rows.proceed()
         let bytes = try scratch.encode(key, keys, in: rows.name)
         let entry = rows.find(bytes)
         if entry >= 0 { return try values.read(rows.value(at: entry)) }
-        try rows.put(bytes, try scratch.encode(value, values), timestampMs: rows.record.pointee.timestamp)
+        try rows.put(bytes, try scratch.encode(value, values), timestampMs: rows.writeTimeMs)
         return nil
     }
 
@@ -65,11 +68,12 @@ public struct KeyValueStore<Key, Value> {
     @inlinable
     @discardableResult
     public func delete(_ key: Key) throws -> Value? {
+        try rows.proceed()
         let bytes = try scratch.encode(key, keys, in: rows.name)
         let entry = rows.find(bytes)
         guard entry >= 0 else { return nil }
         let old = try values.read(rows.value(at: entry))
-        try rows.remove(at: entry, bytes, timestampMs: rows.record.pointee.timestamp)
+        try rows.remove(at: entry, bytes, timestampMs: rows.writeTimeMs)
         return old
     }
 
@@ -78,25 +82,25 @@ public struct KeyValueStore<Key, Value> {
     /// The rows from one key through another, both included; nil for an open end.
     @inlinable
     public func range(from first: Key?, through last: Key?) throws -> StoreCursor<(key: Key, value: Value)> {
-        try range(first, last, descending: false)
+        return try range(first, last, descending: false)
     }
 
     /// The same rows as of `range`, the last one first.
     @inlinable
     public func reverseRange(from first: Key?, through last: Key?) throws -> StoreCursor<(key: Key, value: Value)> {
-        try range(first, last, descending: true)
+        return try range(first, last, descending: true)
     }
 
     /// All rows.
     @inlinable
-    public func all() -> StoreCursor<(key: Key, value: Value)> {
-        cursor(rows.scan(from: nil, through: nil, descending: false))
+    public func all() throws -> StoreCursor<(key: Key, value: Value)> {
+        try range(nil, nil, descending: false)
     }
 
     /// All rows, the last one first.
     @inlinable
-    public func reverseAll() -> StoreCursor<(key: Key, value: Value)> {
-        cursor(rows.scan(from: nil, through: nil, descending: true))
+    public func reverseAll() throws -> StoreCursor<(key: Key, value: Value)> {
+        try range(nil, nil, descending: true)
     }
 
     /// The rows whose keys begin with the bytes of another value, such as a shorter text.
@@ -105,18 +109,20 @@ public struct KeyValueStore<Key, Value> {
         _ prefix: Prefix,
         as prefixes: Serde<Prefix>
     ) throws -> StoreCursor<(key: Key, value: Value)> {
-        cursor(rows.scan(prefix: try scratch.encode(prefix, prefixes, in: rows.name)))
+        try rows.proceed()
+        return cursor(rows.scan(prefix: try scratch.encode(prefix, prefixes, in: rows.name)))
     }
 
     /// The rows whose keys begin with the bytes of a key.
     @inlinable
     public func prefixScan(_ prefix: Key) throws -> StoreCursor<(key: Key, value: Value)> {
-        try prefixScan(prefix, as: keys)
+        return try prefixScan(prefix, as: keys)
     }
 
     @inlinable
     func range(_ first: Key?, _ last: Key?, descending: Bool) throws -> StoreCursor<(key: Key, value: Value)> {
-        cursor(try scratch.scan(rows, first, last, keys, descending: descending))
+        try rows.proceed()
+        return cursor(rows.scan(try scratch.encodeBounds(first, last, keys, in: rows.name), descending: descending))
     }
 
     @inlinable
@@ -125,43 +131,5 @@ public struct KeyValueStore<Key, Value> {
             guard let entry = scan.next() else { return nil }
             return (try keys.read(rows.key(at: entry)), try values.read(rows.value(at: entry)))
         }
-    }
-}
-
-extension Scratch {
-    /// The bytes of a key; good until the next key.
-    @inlinable
-    func encode<Key>(_ key: Key, _ keys: Serde<Key>, in store: String) throws -> UnsafeRawBufferPointer {
-        self.key.pointee.removeAll()
-        guard try keys.write(key, &self.key.pointee) else { throw StoreError.nullKey(store: store) }
-        return self.key.pointee.bytes
-    }
-
-    /// The bytes of a value, nil for null; good until the next value.
-    @inlinable
-    func encode<Value>(_ value: Value?, _ values: Serde<Value>) throws -> UnsafeRawBufferPointer? {
-        guard let value else { return nil }
-        self.value.pointee.removeAll()
-        return try values.write(value, &self.value.pointee) ? self.value.pointee.bytes : nil
-    }
-
-    /// The rows between two keys.
-    @inlinable
-    func scan<Key>(
-        _ rows: KeyValueRows,
-        _ first: Key?,
-        _ last: Key?,
-        _ keys: Serde<Key>,
-        descending: Bool
-    ) throws -> RowScan {
-        let lower = try first.map { try encode($0, keys, in: rows.name) }
-        // The place of the key holds one bound, that of the value the other.
-        self.value.pointee.removeAll()
-        var upper: UnsafeRawBufferPointer?
-        if let last {
-            guard try keys.write(last, &self.value.pointee) else { throw StoreError.nullKey(store: rows.name) }
-            upper = self.value.pointee.bytes
-        }
-        return rows.scan(from: lower, through: upper, descending: descending)
     }
 }

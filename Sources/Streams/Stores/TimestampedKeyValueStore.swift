@@ -54,6 +54,7 @@ public struct TimestampedKeyValueStore<Key, Value> {
     /// The value of a key and its timestamp; nil if there is none.
     @inlinable
     public func get(_ key: Key) throws -> ValueAndTimestamp<Value>? {
+        try rows.proceed()
         let entry = rows.find(try scratch.encode(key, keys, in: rows.name))
         return entry < 0 ? nil : try row(at: entry)
     }
@@ -63,10 +64,11 @@ public struct TimestampedKeyValueStore<Key, Value> {
     /// - Parameter timestampMs: the value's timestamp, in milliseconds since 1970; nil for that of the record under way.
     @inlinable
     public func put(_ key: Key, _ value: Value?, timestampMs: Int64? = nil) throws {
+        try rows.proceed()
         try rows.put(
             try scratch.encode(key, keys, in: rows.name),
             try scratch.encode(value, values),
-            timestampMs: timestampMs ?? rows.record.pointee.timestamp
+            timestampMs: timestampMs ?? rows.recordTimeMs
         )
     }
 
@@ -81,13 +83,14 @@ public struct TimestampedKeyValueStore<Key, Value> {
         _ value: Value?,
         timestampMs: Int64? = nil
     ) throws -> ValueAndTimestamp<Value>? {
+        try rows.proceed()
         let bytes = try scratch.encode(key, keys, in: rows.name)
         let entry = rows.find(bytes)
         if entry >= 0 { return try row(at: entry) }
         try rows.put(
             bytes,
             try scratch.encode(value, values),
-            timestampMs: timestampMs ?? rows.record.pointee.timestamp
+            timestampMs: timestampMs ?? rows.recordTimeMs
         )
         return nil
     }
@@ -96,11 +99,12 @@ public struct TimestampedKeyValueStore<Key, Value> {
     @inlinable
     @discardableResult
     public func delete(_ key: Key) throws -> ValueAndTimestamp<Value>? {
+        try rows.proceed()
         let bytes = try scratch.encode(key, keys, in: rows.name)
         let entry = rows.find(bytes)
         guard entry >= 0 else { return nil }
         let old = try row(at: entry)
-        try rows.remove(at: entry, bytes, timestampMs: rows.record.pointee.timestamp)
+        try rows.remove(at: entry, bytes, timestampMs: rows.recordTimeMs)
         return old
     }
 
@@ -109,27 +113,30 @@ public struct TimestampedKeyValueStore<Key, Value> {
     /// The rows from one key through another, both included; nil for an open end.
     @inlinable
     public func range(from first: Key?, through last: Key?) throws -> StoreCursor<Row> {
-        cursor(try scratch.scan(rows, first, last, keys, descending: false))
+        try rows.proceed()
+        return cursor(rows.scan(try scratch.encodeBounds(first, last, keys, in: rows.name), descending: false))
     }
 
     /// The same rows as of `range`, the last one first.
     @inlinable
     public func reverseRange(from first: Key?, through last: Key?) throws -> StoreCursor<Row> {
-        cursor(try scratch.scan(rows, first, last, keys, descending: true))
+        try rows.proceed()
+        return cursor(rows.scan(try scratch.encodeBounds(first, last, keys, in: rows.name), descending: true))
     }
 
     /// All rows.
     @inlinable
-    public func all() -> StoreCursor<Row> { cursor(rows.scan(from: nil, through: nil, descending: false)) }
+    public func all() throws -> StoreCursor<Row> { try range(from: nil, through: nil) }
 
     /// All rows, the last one first.
     @inlinable
-    public func reverseAll() -> StoreCursor<Row> { cursor(rows.scan(from: nil, through: nil, descending: true)) }
+    public func reverseAll() throws -> StoreCursor<Row> { try reverseRange(from: nil, through: nil) }
 
     /// The rows whose keys begin with the bytes of another value, such as a shorter text.
     @inlinable
     public func prefixScan<Prefix>(_ prefix: Prefix, as prefixes: Serde<Prefix>) throws -> StoreCursor<Row> {
-        cursor(rows.scan(prefix: try scratch.encode(prefix, prefixes, in: rows.name)))
+        try rows.proceed()
+        return cursor(rows.scan(prefix: try scratch.encode(prefix, prefixes, in: rows.name)))
     }
 
     /// The rows whose keys begin with the bytes of a key.

@@ -5,8 +5,8 @@ package protocol TaskStore: CommitParticipant {
     var name: String { get }
     /// Whether there is a changelog to restore from.
     var isLogged: Bool { get }
-    /// Takes in one record of the changelog; a null value removes the key.
-    func restore(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?, timestamp: Int64)
+    /// Takes in one record of the changelog; a null value removes the key. Throws if no store of this kind wrote it.
+    func restore(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?, timestamp: Int64) throws
     /// Passes on what was held back: changes to the changelog, and results downstream.
     func flush() throws
     /// The bytes in memory.
