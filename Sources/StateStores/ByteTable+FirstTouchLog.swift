@@ -128,6 +128,7 @@ extension ByteTable {
 
     /// Puts the keys that the next flush visits into the order of their tokens. An owner that counts its writes in them has
     /// the keys visited in the order of their last writes, as Kafka Streams' record cache flushes them.
+    @usableFromInline
     package func sortDirtyByToken() {
         let start = state.pointee.logFlushed
         var dirty = UnsafeMutableBufferPointer(start: state.pointee.log + start, count: dirtyCount)

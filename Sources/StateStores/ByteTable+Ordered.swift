@@ -9,6 +9,13 @@ extension ByteTable {
         range(from: nil, through: nil, descending: descending)
     }
 
+    /// The entry of the first key; nil if there is none.
+    @usableFromInline
+    package func first() -> Int? {
+        ensureOrder()
+        return orderedKeys.chunks.first?.first.map { Int($0.entry) }
+    }
+
     /// The keys from `first` to `last`, both included as in Kafka's `range`; nil for an open end.
     package func range(
         from first: UnsafeRawBufferPointer?,

@@ -5,6 +5,7 @@
 /// overwritten is read new.
 ///
 /// Owned by the thread that owns the table.
+@usableFromInline
 package struct EntrySnapshot: Sequence, IteratorProtocol {
     private let table: ByteTable
     /// The entry in the lower half, its generation at the time in the upper half.
@@ -35,6 +36,7 @@ package struct EntrySnapshot: Sequence, IteratorProtocol {
     }
 
     /// The handle of the next key that is still there.
+    @usableFromInline
     package mutating func next() -> Int? {
         guard let entry = peek() else { return nil }
         position += 1

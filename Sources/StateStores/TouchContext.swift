@@ -41,4 +41,9 @@ package struct DirtyEntry {
         self.newValue = newValue
         self.context = context
     }
+
+    /// The same of a key that had no value.
+    @inlinable var withoutOldValue: DirtyEntry {
+        DirtyEntry(entry: entry, key: key, oldValue: nil, newValue: newValue, context: context)
+    }
 }

@@ -15,7 +15,7 @@ public struct KGroupedStream<Key, Value> {
     @usableFromInline
     final class Sharing {
         @usableFromInline var complete: KStream<Key, Value>?
-        @usableFromInline var withoutValues: KStream<Key, Void>?
+        @usableFromInline var withoutValues: KStream<Key, Void?>?
 
         @usableFromInline
         init() {}
@@ -36,16 +36,13 @@ public struct KGroupedStream<Key, Value> {
     @inlinable
     public func count(store: StoreOptions = StoreOptions(), named name: String? = nil) -> KTable<Key, Int64> {
         let keys = requiredKeys
-        guard stream.isRekeyed, stream.values == nil else {
+        guard let present = occurrences() else {
             return grouped().stateful("count", keys: keys, state: .int64, store: store, named: name) { _, _, count in
                 let before = count ?? 0
                 count = before
                 return before &+ 1
             }
         }
-        // Nobody needs the values, and nobody said how to write them: their presence is enough.
-        let present = sharing.withoutValues ?? repartitionedPresence(keys)
-        sharing.withoutValues = present
         return present.stateful("count", keys: keys, state: .int64, store: store, named: name) { _, _, count in
             let before = count ?? 0
             count = before
@@ -111,25 +108,30 @@ public struct KGroupedStream<Key, Value> {
         return made
     }
 
+    /// The records with nothing of their values but whether there is one, for counting them, if they must be repartitioned
+    /// and nobody said how values are written; otherwise they are taken as they are.
     @inlinable
-    func repartitionedPresence(_ keys: Serde<Key>) -> KStream<Key, Void> {
+    func occurrences() -> KStream<Key, Void?>? {
+        guard stream.isRekeyed, stream.values == nil else { return nil }
+        if let shared = sharing.withoutValues { return shared }
         let isAbsent = Absence.check(Value.self)
-        let present: KStream<Key, Void> = stream.changed(
+        let present: KStream<Key, Void?> = stream.changed(
             "presence",
             nil,
-            keys: keys,
-            values: .presence,
+            keys: requiredKeys,
+            values: Serde<Void>.presence.optional,
             isRekeyed: true
         )
         let target = present.port
         stream.port.add { context in
             let next = target.compose(context)
             return Out { key, value, timestamp in
-                if isAbsent.needed, isAbsent.test(value) { return }
-                try next.push(key, (), timestamp)
+                try next.push(key, isAbsent.needed && isAbsent.test(value) ? nil : .some(()), timestamp)
             }
         }
-        return present.repartition(named: topicName)
+        let made = present.repartition(named: topicName)
+        sharing.withoutValues = made
+        return made
     }
 
     @inlinable var topicName: String {

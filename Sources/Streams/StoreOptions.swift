@@ -15,6 +15,9 @@ public struct StoreOptions: Hashable, Sendable, ExpressibleByStringLiteral {
     /// record that is joined with it, and what comes out of order leaves joins and aggregations of latest rows as they are.
     /// It is never cached.
     public var historyRetention: Duration?
+    /// How long the rows of a window or session store are kept, measured in the time of the records; nil for no longer than
+    /// the windows take records. Other stores do not look at it.
+    public var retention: Duration?
     /// Further settings of the changelog topic, by Kafka's names.
     public var changelogConfiguration: [String: String]
     /// What the store was called before: when the application starts for the first time with the new name, the store takes
@@ -27,6 +30,7 @@ public struct StoreOptions: Hashable, Sendable, ExpressibleByStringLiteral {
         isLogged: Bool = true,
         isCached: Bool = true,
         historyRetention: Duration? = nil,
+        retention: Duration? = nil,
         changelogConfiguration: [String: String] = [:],
         renamedFrom: String? = nil
     ) {
@@ -34,6 +38,7 @@ public struct StoreOptions: Hashable, Sendable, ExpressibleByStringLiteral {
         self.isLogged = isLogged
         self.isCached = isCached
         self.historyRetention = historyRetention
+        self.retention = retention
         self.changelogConfiguration = changelogConfiguration
         self.renamedFrom = renamedFrom
     }

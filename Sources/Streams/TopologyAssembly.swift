@@ -7,6 +7,8 @@ import MillraceTopology
 @usableFromInline
 final class TopologyAssembly {
     @usableFromInline var graph = TopologyGraph()
+    /// How long after the ends of their windows the rows of windowed tables are complete, in milliseconds.
+    private var windowCloseDelays: [TopologyGraph.NodeId: Int64] = [:]
     private var sources: [TopologyGraph.NodeId: SourceCode] = [:]
     /// The stores that operators were connected to by reference, by name.
     var declaredStores: [String: StoreDeclaration] = [:]
@@ -35,6 +37,19 @@ final class TopologyAssembly {
     @usableFromInline
     func setCode(_ code: SourceCode, of source: TopologyGraph.NodeId) {
         sources[source] = code
+    }
+
+    @usableFromInline
+    func setWindowCloseDelay(_ delayMs: Int64, of node: TopologyGraph.NodeId) {
+        windowCloseDelays[node] = delayMs
+    }
+
+    /// The close delay of the windowed aggregation that a table was derived from; nil if there is none, or several.
+    @usableFromInline
+    func windowCloseDelay(upstreamOf node: TopologyGraph.NodeId) -> Int64? {
+        if let delayMs = windowCloseDelays[node] { return delayMs }
+        let parents = graph.nodes[node].parents
+        return parents.count == 1 ? windowCloseDelay(upstreamOf: parents[0]) : nil
     }
 
     @usableFromInline

@@ -77,6 +77,8 @@ public struct CurrentRecord {
     /// Its encoded value; valid while the record is processed.
     public var value: UnsafeRawBufferPointer?
 
+    /// How many records came too late for every window that they belong to, since the task began.
+    @usableFromInline package var lateRecords = 0
     /// How many updates the task's caches have taken: orders them across keys.
     @usableFromInline package var cachedUpdates: Int64 = 0
     /// Whether a cache of the task ever took an update that came with headers, so that it must look for them.

@@ -22,6 +22,8 @@ package final class StreamTask {
     private let lifecycleParticipants: [any LifecycleParticipant]
     /// Records left out because something failed at them.
     package var skippedRecords: Int { context.failures.skippedRecords }
+    /// Records that came too late for every window that they belong to.
+    package var lateRecords: Int { context.record.pointee.lateRecords }
 
     package init(
         id: TaskId,

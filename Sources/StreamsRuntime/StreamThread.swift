@@ -117,21 +117,24 @@ final class StreamThread: RebalanceListener {
         guard isAssigned else { return }
         var processed = 0
         var skipped = 0
+        var late = 0
         let start = environment.backend.time.monotonicNanoseconds
         let wallClockMs = environment.backend.time.milliseconds
         for task in taskOrder {
-            let skippedBefore = task.skippedRecords
+            let (skippedBefore, lateBefore) = (task.skippedRecords, task.lateRecords)
             if configuration.guarantee == .exactlyOnce { try collector.begin() }
             task.setWallClock(wallClockMs)
             processed += try task.process(maximumCount: slice)
             skipped += task.skippedRecords - skippedBefore
             if try task.tick() { isDirty = true }
+            late += task.lateRecords - lateBefore
         }
         let now = environment.backend.time.monotonicNanoseconds
         if processed > 0 {
             progress.recordsProcessed.add(processed, ordering: .relaxed)
             adaptSlice(to: now - start, hadWork: processed >= slice)
         }
+        if late > 0 { progress.recordsLate.add(late, ordering: .relaxed) }
         if skipped > 0 { progress.recordsSkipped.add(skipped, ordering: .relaxed) }
         isStalled = processed + skipped == 0
         if !isStalled { isDirty = true }

@@ -7,6 +7,8 @@ public struct StreamsProgress: Hashable, Sendable {
     public var recordsProcessed = 0
     /// Records left out because they could not be decoded.
     public var recordsSkipped = 0
+    /// Records that came too late for every window that they belong to. Kafka: `dropped-records`.
+    public var recordsLate = 0
     /// Records read from changelogs to fill stores.
     public var recordsRestored = 0
     /// Commits since the start.
@@ -22,6 +24,7 @@ public struct StreamsProgress: Hashable, Sendable {
 final class ThreadProgress: Sendable {
     let recordsProcessed = Atomic<Int>(0)
     let recordsSkipped = Atomic<Int>(0)
+    let recordsLate = Atomic<Int>(0)
     let recordsRestored = Atomic<Int>(0)
     let commits = Atomic<Int>(0)
     let tasks = Atomic<Int>(0)
@@ -33,6 +36,7 @@ final class ThreadProgress: Sendable {
     func add(to progress: inout StreamsProgress) {
         progress.recordsProcessed += recordsProcessed.load(ordering: .relaxed)
         progress.recordsSkipped += recordsSkipped.load(ordering: .relaxed)
+        progress.recordsLate += recordsLate.load(ordering: .relaxed)
         progress.recordsRestored += recordsRestored.load(ordering: .relaxed)
         progress.commits += commits.load(ordering: .relaxed)
         progress.tasks += tasks.load(ordering: .relaxed)

@@ -208,7 +208,28 @@ public final class TopologyTestDriver {
 
     // Inside
 
+    var lateRecordCount: Int { tasks.reduce(0) { $0 + $1.lateRecords } }
+
     /// The stores of this name, one for each task that has it.
+    func stores(named name: String) throws -> [any InspectableStore] {
+        try taskStores(named: name).map { store in
+            guard let store = store as? any InspectableStore else {
+                throw StreamsError.invalidConfiguration("the store \(name) is not a key-value store")
+            }
+            return store
+        }
+    }
+
+    /// The window or session stores of this name, one for each task that has it.
+    func windowStores(named name: String) throws -> [any InspectableWindowStore] {
+        try taskStores(named: name).map { store in
+            guard let store = store as? any InspectableWindowStore else {
+                throw StreamsError.invalidConfiguration("the store \(name) has no windows")
+            }
+            return store
+        }
+    }
+
     func taskStores(named name: String) throws -> [any TaskStore] {
         let stores = tasks.compactMap { $0.context.stores[name] }
         guard !stores.isEmpty else {
@@ -219,16 +240,6 @@ public final class TopologyTestDriver {
             )
         }
         return stores
-    }
-
-    /// The key-value stores of this name.
-    func stores(named name: String) throws -> [any InspectableStore] {
-        try taskStores(named: name).map { store in
-            guard let store = store as? any InspectableStore else {
-                throw StreamsError.invalidConfiguration("the store \(name) is not a key-value store")
-            }
-            return store
-        }
     }
 
     private func makeTasks() throws {

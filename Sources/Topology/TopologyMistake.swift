@@ -30,8 +30,12 @@ public enum TopologyMistake: Error, Sendable, Hashable, CustomStringConvertible 
     case topicReadTwice(operator: String, topic: String)
     /// A number of partitions that is not positive.
     case invalidPartitionCount(operator: String, count: Int32)
-    /// Windows that make no sense.
+    /// Windows that make no sense, such as ones of no size.
     case invalidWindows(operator: String, problem: String)
+    /// A window store that would lose rows of windows which still take records.
+    case retentionTooShort(operator: String, retentionMs: Int64, minimumMs: Int64)
+    /// A suppression that makes no sense, such as one until windows close of a table that has none.
+    case invalidSuppression(operator: String, problem: String)
     /// `split()` without any branch.
     case splitWithoutBranches(operator: String)
     /// A split has no branch of this name.
@@ -81,6 +85,11 @@ public enum TopologyMistake: Error, Sendable, Hashable, CustomStringConvertible 
         case .invalidPartitionCount(let name, let count):
             "\(name): \(count) is not a number of partitions; it must be 1 or more"
         case .invalidWindows(let name, let problem):
+            "\(name): \(problem)"
+        case .retentionTooShort(let name, let retentionMs, let minimumMs):
+            "\(name): a retention of \(retentionMs) ms is shorter than its windows take records; it must be at least "
+                + "\(minimumMs) ms, the size (or gap) and the grace together"
+        case .invalidSuppression(let name, let problem):
             "\(name): \(problem)"
         case .splitWithoutBranches(let name):
             "\(name): a split needs at least one branch"

@@ -135,30 +135,14 @@ struct CaseRun {
         _ driver: TopologyTestDriver
     ) throws -> [Difference] {
         if store.kind == "versioned" { return try compareVersions(name, store, driver) }
-        guard store.kind == "timestampedKeyValue" || store.kind == "keyValue" else {
-            throw NotThereYet(what: "a store of kind \(store.kind)")
-        }
-        let entries = try driver.store(name, keys: .bytes, values: .bytes).entries()
+        let entries = try StoreDump(store).entries(of: name, in: driver)
         let wanted = store.entries ?? []
-        var differences: [Difference] = []
-        for index in 0..<max(entries.count, wanted.count) {
+        return (0..<max(entries.count, wanted.count)).compactMap { index in
             let want = index < wanted.count ? wanted[index] : nil
-            var have: ConformanceCase.StoreEntry?
-            if index < entries.count {
-                let entry = entries[index]
-                let isNumber = if case .int = wanted.first?.value { true } else { false }
-                have = ConformanceCase.StoreEntry(
-                    key: try Wire.decode(entry.key, as: "string"),
-                    value: try Wire.decode(entry.value, as: isNumber ? "int64" : "string"),
-                    ts: store.kind == "keyValue" ? nil : entry.timestampMs
-                )
-            }
-            guard want != have else { continue }
-            differences.append(
-                Difference(place: "store \(name), entry \(index)", expected: Self.text(want), got: Self.text(have))
-            )
+            let have = index < entries.count ? entries[index] : nil
+            guard want != have else { return nil }
+            return Difference(place: "store \(name), entry \(index)", expected: Self.text(want), got: Self.text(have))
         }
-        return differences
     }
 
     private static func text(_ record: ConformanceCase.Record?) -> String {
@@ -171,6 +155,7 @@ struct CaseRun {
 
     private static func text(_ entry: ConformanceCase.StoreEntry?) -> String {
         guard let entry else { return "nothing" }
-        return "\(entry.key ?? .null) = \(entry.value ?? .null) at \(entry.ts.map(String.init) ?? "-")"
+        let window = entry.windowStart.map { "@\($0)-\(entry.windowEnd ?? -1)" } ?? ""
+        return "\(entry.key ?? .null)\(window) = \(entry.value ?? .null) at \(entry.ts.map(String.init) ?? "-")"
     }
 }

@@ -46,6 +46,8 @@ struct ConformanceCase: Decodable, Sendable {
 
     struct StoreEntry: Decodable, Sendable, Equatable {
         var key: JSONValue?
+        var windowStart: Int64?
+        var windowEnd: Int64?
         var value: JSONValue?
         var ts: Int64?
         /// Of a versioned store: the time of the read, nil for the latest version.

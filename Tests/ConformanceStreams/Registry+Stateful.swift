@@ -78,6 +78,8 @@ extension Registry {
                     .groupBy(keys: .utf8, values: .utf8) { _, value in value.last.map { (String($0), value) } }
                     .count(store: uncached("s2")).toStream()
                     .mapValues { count -> String? in "n" + str(count) }.write("out")
+            case "tumbling", "tumbling-final", "session", "suppress":
+                try windowedHeaders(input.groupByKey(), chain: try parameters.text("chain"))
             case "stream-stream-join":
                 input.outerJoin(
                     stream(builder, "in2"),

@@ -17,9 +17,19 @@ enum Wire {
         switch type {
         case "string": return .text(String(decoding: bytes, as: UTF8.self))
         case "int64": return .int(try Serde<Int64>.int64.value(of: bytes))
+        case "windowed-string":
+            let windowed = try windowedText.value(of: bytes)
+            return .object([
+                "key": windowed.key.map { .text($0) } ?? .null,
+                "windowStart": .int(windowed.window.startMs),
+                "windowEnd": .int(windowed.window.endMs),
+            ])
         default: throw NotThereYet(what: "type \(type)")
         }
     }
+
+    /// Keys in windows of all kinds, with both ends: Kafka's formats leave out the ends of some.
+    static let windowedText = Serde<Windowed<String?>>.sessionWindowed(.optional(.utf8))
 
     static func bytes(hex: String) -> [UInt8] {
         let digits = hex.compactMap(\.hexDigitValue)

@@ -34,7 +34,7 @@ struct SessionTableTests {
         let showsEdge = seed % 3 == 0
         let isCached = seed % 2 == 0
         let table = SessionTable(retentionMs: retention, showsEdge: showsEdge, cacheBytesMax: isCached ? 1 << 20 : nil)
-        var model = TimedModel(retention: retention, showsEdge: showsEdge)
+        var model = TimedModel(retention: retention, showsEdge: showsEdge, isCached: isCached)
         var cache = CacheModel()
         let keys = timedKeys([4, 15, 40][draw.below(3)])
         var now: Int64 = 0
@@ -80,12 +80,15 @@ struct SessionTableTests {
                 )
             default:
                 guard isCached else { continue }
-                let expected = cache.flush { row in
-                    model.find(row.key, row.time, row.second).map { model.rows[$0].value }
-                }
-                table.rows.bytes.sortDirtyByToken()
-                #expect(table.rows.bytes.flushed().map(\.new) == expected.map(\.new), comment)
+                let expected = cache.flush(&model)
+                var visited: [Bytes?] = []
+                table.rows.flush { dirty in visited.append(dirty.newValue.map { Bytes($0) }) }
+                #expect(visited == expected.map(\.new), comment)
             }
+        }
+        if isCached {
+            table.rows.flush { _ in }
+            _ = cache.flush(&model)
         }
         let copy = SessionTable(retentionMs: retention, showsEdge: showsEdge)
         for entry in table.all() {

@@ -18,10 +18,13 @@ struct TimedModel {
     var observed: Int64 = -1
     let retention: Int64
     let showsEdge: Bool
+    /// Whether rows count for the time of the table once they are flushed.
+    let isCached: Bool
 
-    init(retention: Int64, showsEdge: Bool) {
+    init(retention: Int64, showsEdge: Bool, isCached: Bool = false) {
         self.retention = retention
         self.showsEdge = showsEdge
+        self.isCached = isCached
     }
 
     func isVisible(_ time: Int64) -> Bool {
@@ -33,7 +36,7 @@ struct TimedModel {
     }
 
     mutating func put(_ row: TimedRow) {
-        observed = max(observed, row.time)
+        if !isCached { observed = max(observed, row.time) }
         guard isVisible(row.time) else { return }
         if let index = find(row.key, row.time, row.second) { rows[index] = row } else { rows.append(row) }
     }
@@ -73,14 +76,19 @@ struct CacheModel {
         dirty.append(row)
     }
 
-    mutating func flush(_ value: (Row) -> Bytes?) -> [TimedFlush] {
+    mutating func flush(_ model: inout TimedModel) -> [TimedFlush] {
         defer { dirty = [] }
-        return dirty.compactMap { row in
-            let new = value(row)
-            let old = below.updateValue(new ?? [], forKey: row)
-            if new == nil { below[row] = nil }
-            return old == nil && new == nil ? nil : TimedFlush(row: row, old: old, new: new)
+        var visited: [TimedFlush] = []
+        for row in dirty {
+            let new = model.find(row.key, row.time, row.second).map { model.rows[$0].value }
+            var old = below[row]
+            below[row] = new
+            if !model.isVisible(row.time) { old = nil }
+            guard old != nil || new != nil else { continue }
+            model.observed = max(model.observed, row.time)
+            visited.append(TimedFlush(row: row, old: old, new: new))
         }
+        return visited
     }
 }
 

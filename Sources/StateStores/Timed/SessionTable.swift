@@ -24,6 +24,7 @@ package final class SessionTable {
     ///   - showsEdge: whether a row whose end is exactly S - retention still is visible, as in the stores behind Kafka's
     ///     emit-on-close aggregations.
     ///   - cacheBytesMax: the bound of the record cache in bytes; nil for none.
+    @usableFromInline
     package init(retentionMs: Int64, showsEdge: Bool = false, cacheBytesMax: Int? = nil) {
         rows = TimedRows(
             retentionMs: retentionMs,
@@ -78,6 +79,7 @@ package final class SessionTable {
 
     /// Takes in a row of a changelog; a null value removes it. Bytes that are no row's key are left out. Only before
     /// processing begins.
+    @usableFromInline
     package func load(changelogKey: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer?) {
         let keyCount = changelogKey.count - SessionTable.suffixCount
         guard keyCount >= 0 else { return }
@@ -89,6 +91,7 @@ package final class SessionTable {
 
     /// The sessions of a key that end at `earliestEndMs` or later and start at `latestStartMs` or earlier, by end, then
     /// start: those that a record between the two touches.
+    @usableFromInline
     package func findSessions(
         _ key: UnsafeRawBufferPointer,
         earliestEndMs: Int64,
@@ -116,11 +119,13 @@ package final class SessionTable {
     }
 
     /// All sessions of a key, by end, then start.
+    @usableFromInline
     package func fetch(_ key: UnsafeRawBufferPointer, descending: Bool = false) -> EntrySnapshot {
         findSessions(key, earliestEndMs: 0, latestStartMs: Int64.max, descending: descending)
     }
 
     /// The sessions of a range of keys, both ends included and nil for an open one; by key, then end, then start.
+    @usableFromInline
     package func fetchRange(
         fromKey: UnsafeRawBufferPointer?,
         throughKey: UnsafeRawBufferPointer?,
@@ -136,12 +141,21 @@ package final class SessionTable {
     }
 
     /// Every session, by key, then end, then start.
-    package func all(descending: Bool = false) -> EntrySnapshot {
-        fetchRange(fromKey: nil, throughKey: nil, descending: descending)
+    ///
+    /// - Parameter showsExpired: whether to include rows past retention that are still there.
+    @usableFromInline
+    package func all(descending: Bool = false, showsExpired: Bool = false) -> EntrySnapshot {
+        rows.rows(
+            from: showsExpired ? Int64.min : rows.visibleFromMs,
+            through: Int64.max,
+            order: .keyThenTimes,
+            descending: descending
+        )
     }
 
     /// The sessions that end in a range of times, by end, then key, then start, those past retention included that are
     /// still there: for emitting sessions that have closed.
+    @usableFromInline
     package func ending(fromMs: Int64, throughMs: Int64) -> EntrySnapshot {
         rows.rows(from: fromMs, through: throughMs, order: .timeThenKey)
     }

@@ -22,6 +22,16 @@ struct TimeIndex {
     /// The earliest item.
     var first: Item? { chunks.isEmpty ? nil : chunks[0][goneCount] }
 
+    /// The time of the item that so many others come before; nil if there are not as many.
+    func timeMs(at position: Int) -> Int64? {
+        var position = position + goneCount
+        for chunk in chunks {
+            if position < chunk.count { return chunk[position].timeMs }
+            position -= chunk.count
+        }
+        return nil
+    }
+
     mutating func insert(_ item: Item) {
         count += 1
         let last = chunks.count - 1

@@ -23,7 +23,7 @@ package final class TimedRows {
     /// The rows. Values are read and written through it; keys come and go through the owner only.
     @usableFromInline package let bytes: ByteTable
     /// How long a row is visible, in milliseconds of row times.
-    package let retentionMs: Int64
+    @usableFromInline package let retentionMs: Int64
     @usableFromInline let showsEdge: Bool
     @usableFromInline let suffixCount: Int
     @usableFromInline let horizon: UnsafeMutablePointer<Horizon>
@@ -36,6 +36,9 @@ package final class TimedRows {
     /// How many rows leave memory for each new one: more than one, so that what expires together is gone before as much
     /// has come again, and few, so that no record waits for it.
     private static let expiredPerNewRow = 4
+    /// How many expired rows a table with a record cache keeps. Kafka's cache keeps rows past their retention for as long
+    /// as it has room, and shows them to whoever looks into the store; operators do not get to see them.
+    private static let lingeringMaximum = 1024
 
     /// - Parameters:
     ///   - retentionMs: how long rows are visible.
@@ -60,25 +63,32 @@ package final class TimedRows {
         scratch.deallocate()
     }
 
-    package var memoryBytes: Int { bytes.memoryBytes + index.memoryBytes }
+    @usableFromInline package var memoryBytes: Int { bytes.memoryBytes + index.memoryBytes }
 
     // Time
 
     /// The greatest time of a row so far; -1 before the first.
-    package var observedMs: Int64 { horizon.pointee.observedMs }
+    @usableFromInline package var observedMs: Int64 { horizon.pointee.observedMs }
 
     /// Rows before this are past retention.
-    package var visibleFromMs: Int64 { horizon.pointee.visibleFromMs }
+    @usableFromInline package var visibleFromMs: Int64 { horizon.pointee.visibleFromMs }
 
     /// Whether rows of a time are within retention.
     @inlinable
     package func isVisible(_ timeMs: Int64) -> Bool { timeMs >= horizon.pointee.visibleFromMs }
 
     /// Keeps rows from a time on in memory although they may be hidden: they have not been emitted yet.
+    @usableFromInline
     package func hold(from timeMs: Int64) { horizon.pointee.heldFromMs = timeMs }
 
-    /// Moves the table's own time on, which hides what is past retention now.
+    /// Moves the table's own time on, which hides what is past retention now: called with the time of each row that is put
+    /// or removed. With a record cache that counts once it is flushed, as the time of Kafka's stores lies below their caches.
+    @usableFromInline
     package func observe(_ timeMs: Int64) {
+        if bytes.remembering.isEmpty { advance(to: timeMs) }
+    }
+
+    private func advance(to timeMs: Int64) {
         guard timeMs > horizon.pointee.observedMs else { return }
         horizon.pointee.observedMs = timeMs
         let (edge, overflow) = timeMs.subtractingReportingOverflow(retentionMs)
@@ -88,6 +98,7 @@ package final class TimedRows {
     // Rows
 
     /// Lists a row that has just got its first value, and lets a few expired ones go.
+    @usableFromInline
     package func didAdd(_ entry: Int, timeMs: Int64) {
         assert(bytes.hasValue(at: entry), "a row is listed once it has a value")
         observe(timeMs)
@@ -96,6 +107,7 @@ package final class TimedRows {
     }
 
     /// Removes a row, or takes back one that has no value yet.
+    @usableFromInline
     package func remove(at entry: Int) {
         if bytes.hasValue(at: entry) { sweepableCount += 1 }
         bytes.remove(at: entry)
@@ -110,10 +122,12 @@ package final class TimedRows {
 
     /// Gives the memory of rows past retention back: no deletion, just that nobody can read them any more. A row whose
     /// last write was not flushed yet waits for that, as do those after it.
+    @usableFromInline
     package func expire(maximumCount: Int) {
         let bound = min(horizon.pointee.visibleFromMs, horizon.pointee.heldFromMs)
+        let lingering = bytes.remembering.isEmpty ? 0 : TimedRows.lingeringMaximum
         for _ in 0..<maximumCount {
-            guard let first = index.first, first.timeMs < bound else { return }
+            guard let first = index.first, index.timeMs(at: lingering) ?? Int64.max < bound else { return }
             if let entry = bytes.entry(of: first.handle) {
                 if bytes.isLogged(entry) { return }
                 bytes.discard(at: entry)
@@ -124,9 +138,33 @@ package final class TimedRows {
         }
     }
 
+    /// Visits the rows written since the last flush, in the order of the tokens that their writes were noted with, and moves
+    /// the table's time on to theirs. A row that this hid in the meantime has no old value, and its deletion is not visited:
+    /// below the cache, it is not there.
+    @inlinable
+    package func flush<Failure: Error>(_ visit: (DirtyEntry) throws(Failure) -> Void) throws(Failure) {
+        bytes.sortDirtyByToken()
+        var count = 0
+        defer { didFlush(count) }
+        try bytes.flush { (dirty) throws(Failure) in
+            let timeMs = suffix(at: dirty.entry, 0)
+            let isHidden = !isVisible(timeMs)
+            if isHidden && dirty.newValue == nil { return }
+            count += 1
+            noteFlushed(timeMs)
+            try visit(isHidden ? dirty.withoutOldValue : dirty)
+        }
+    }
+
+    @usableFromInline
+    func noteFlushed(_ timeMs: Int64) { advance(to: timeMs) }
+
+    @usableFromInline
+    func didFlush(_ count: Int) { expire(maximumCount: count * TimedRows.expiredPerNewRow) }
+
     /// Writes what a changelog says; nil removes the row. Only before processing begins.
     func load(_ rowKey: UnsafeRawBufferPointer, timeMs: Int64, _ value: UnsafeRawBufferPointer?) {
-        observe(timeMs)
+        advance(to: timeMs)
         let wasThere = bytes.find(rowKey) >= 0
         if let value, isVisible(timeMs) || timeMs >= horizon.pointee.heldFromMs {
             bytes.load(rowKey, value)

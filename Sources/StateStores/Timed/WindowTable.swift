@@ -35,6 +35,7 @@ package final class WindowTable {
     ///     emit-on-close aggregations.
     ///   - retainsDuplicates: whether a key can have several rows of one start, which stay in order of arrival.
     ///   - cacheBytesMax: the bound of the record cache in bytes; nil for none.
+    @usableFromInline
     package init(
         retentionMs: Int64,
         showsEdge: Bool = false,
@@ -80,6 +81,7 @@ package final class WindowTable {
 
     /// Adds a row after those of the same key and start and returns its entry; -1 if the start is past retention. Only for
     /// tables with duplicates.
+    @usableFromInline
     package func append(_ key: UnsafeRawBufferPointer, startMs: Int64, _ value: UnsafeRawBufferPointer) -> Int {
         precondition(retainsDuplicates, "a table without duplicates has one row for each key and start")
         // Also of a row that comes too late: what is in the table depends on what was put, not on what was kept.
@@ -114,6 +116,7 @@ package final class WindowTable {
 
     /// Takes in a row of a changelog; a null value removes it. Bytes that are no row's key are left out. Only before
     /// processing begins.
+    @usableFromInline
     package func load(changelogKey: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer?) {
         let keyCount = changelogKey.count - WindowTable.changelogSuffixCount
         guard keyCount >= 0 else { return }
@@ -131,6 +134,7 @@ package final class WindowTable {
     // Reading
 
     /// The rows of a key whose windows start in a range, by start, then in order of arrival.
+    @usableFromInline
     package func fetch(
         _ key: UnsafeRawBufferPointer,
         fromMs: Int64,
@@ -161,6 +165,7 @@ package final class WindowTable {
 
     /// The rows of a range of keys, both ends included and nil for an open one, whose windows start in a range of times;
     /// by key, then start, then arrival.
+    @usableFromInline
     package func fetchRange(
         fromKey: UnsafeRawBufferPointer?,
         throughKey: UnsafeRawBufferPointer?,
@@ -178,17 +183,27 @@ package final class WindowTable {
     }
 
     /// All rows whose windows start in a range, by key, then start, then arrival.
+    @usableFromInline
     package func fetchAll(fromMs: Int64, throughMs: Int64, descending: Bool = false) -> EntrySnapshot {
         fetchRange(fromKey: nil, throughKey: nil, fromMs: fromMs, throughMs: throughMs, descending: descending)
     }
 
     /// Every row, by key, then start, then arrival.
-    package func all(descending: Bool = false) -> EntrySnapshot {
-        fetchAll(fromMs: Int64.min, throughMs: Int64.max, descending: descending)
+    ///
+    /// - Parameter showsExpired: whether to include rows past retention that are still there.
+    @usableFromInline
+    package func all(descending: Bool = false, showsExpired: Bool = false) -> EntrySnapshot {
+        rows.rows(
+            from: showsExpired ? Int64.min : rows.visibleFromMs,
+            through: Int64.max,
+            order: .keyThenTimes,
+            descending: descending
+        )
     }
 
     /// The rows whose windows start in a range, by start, then key, those past retention included that are still there:
     /// for emitting windows that have closed.
+    @usableFromInline
     package func starting(fromMs: Int64, throughMs: Int64) -> EntrySnapshot {
         rows.rows(from: fromMs, through: throughMs, order: .timeThenKey)
     }

@@ -29,9 +29,19 @@ extension KStream {
             backing: store.backing,
             queryableStoreName: options.name
         )
+        attach(to: store, of: table, change)
+        return table
+    }
+    /// Lets each record change the value of its key in the store of a table; those with nil values are left out.
+    @inlinable
+    func attach<State>(
+        to store: TableStore<Key, State>,
+        of table: KTable<Key, State>,
+        _ change: @escaping @Sendable (Key, Value, inout State?) throws -> State?
+    ) {
         let target = table.port
         let isAbsent = Absence.check(Value.self)
-        let name = assembly.name(of: id)
+        let name = assembly.name(of: table.node)
         let hasSourceKeys = !isRekeyed
         port.add { context in
             let next = target.compose(context)
@@ -54,6 +64,5 @@ extension KStream {
                 }
             }
         }
-        return table
     }
 }
