@@ -55,7 +55,7 @@ extension Registry {
             texts(reduced).write("out2")
         },
         "headers-propagation": { builder, parameters in
-            let input = stream(builder)
+            lazy var input = stream(builder)
             switch try parameters.text("chain") {
             case "stateless":
                 input.filter { _, value in value != nil }

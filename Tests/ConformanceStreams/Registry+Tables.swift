@@ -109,6 +109,23 @@ extension Registry {
             try joined(try joined(a, b, try parameters.text("type1")), c, try parameters.text("type2"))
                 .toStream().write("out")
         },
+        "window-regroup": { builder, parameters in
+            let windowing = Windowing(parameters: parameters)
+            let input = stream(builder).groupByKey()
+            let counts: KTable<Windowed<String?>, Int64> =
+                try parameters.text("window") == "session"
+                ? input.windowedBy(try windowing.sessions("sizeMs")).count(store: windowing.store)
+                : input.windowedBy(try windowing.windows("tumbling")).count(store: windowing.store)
+            let grouped = counts.groupBy(keys: .utf8, values: .utf8) { key, count in
+                ("w\(key.window.startMs)", "\(str(key.key))\(count)")
+            }
+            written(grouped, store: uncached("agg")).toStream().write("out")
+        },
+        "suppress-then-join": { builder, parameters in
+            let limit = TimeLimit.timeLimit(.milliseconds(try parameters.int("limitMs")))
+            let left = table(builder, "left", store: uncached("l")).suppress(until: limit)
+            try joined(left, table(builder, "right", store: uncached("r")), "inner").toStream().write("out")
+        },
         "table-table-join-versioned": { builder, parameters in
             let (left, right) = (
                 try versionedTable(builder, "left", "l", parameters),
@@ -157,12 +174,17 @@ extension Registry {
     /// The number of a row such as `g1:7`.
     static func amount(_ value: String) -> Int64? { Int64(value.drop { $0 != ":" }.dropFirst()) }
 
-    /// Writes down in which order rows come to a group and leave it.
     static func history(of table: TextTable, store: StoreOptions) -> TextTable {
-        table.groupBy(keys: .utf8, values: .utf8) { key, value in
+        let grouped = table.groupBy(keys: .utf8, values: .utf8) { key, value in
             guard let group = group(value), let number = amount(value) else { return nil }
             return (group, "\(key)=\(number)")
-        }.aggregate(
+        }
+        return written(grouped, store: store)
+    }
+
+    /// Writes down in which order rows come to a group and leave it.
+    private static func written(_ grouped: KGroupedTable<String, String>, store: StoreOptions) -> TextTable {
+        grouped.aggregate(
             initial: { "i" },
             aggregates: .utf8,
             store: store,
