@@ -77,7 +77,7 @@ struct GroupedTableTests {
         grouped.count(store: "counts").toStream().to("counts", values: .int64)
         grouped.reduce(store: "all", adder: { $0 + $1 }, subtractor: { left, _ in left }).toStream().to("all", values: .utf8)
         let parts = try builder.build().graph.subtopologies()
-        #expect(parts.flatMap(\.sinkTopics).map(\.name) == ["by-value-repartition", "all", "counts"])
+        #expect(parts.flatMap(\.sinkTopics).map(\.name) == ["by-value-repartition", "counts", "all"])
         #expect(parts.map(\.stores) == [["in-table"], ["all", "counts"]])
     }
 
