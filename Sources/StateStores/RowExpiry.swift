@@ -58,7 +58,12 @@ package final class RowExpiry {
     package func next(through lastMs: Int64) -> Int? {
         while true {
             if let handle = due.last, dueMs <= lastMs, dueMs < index.first?.timeMs ?? Int64.max {
-                if let entry = table.entry(of: handle), timestampMs(at: entry) == dueMs { return entry }
+                if let entry = table.entry(of: handle) {
+                    let actualMs = timestampMs(at: entry)
+                    if actualMs == dueMs { return entry }
+                    // It was written to while it was due, and is not in the index.
+                    if actualMs > dueMs { index.insert(TimeIndex.Item(timeMs: actualMs, handle: handle)) }
+                }
                 due.removeLast()
             } else if let first = index.first?.timeMs, first <= lastMs {
                 collect(first)

@@ -123,6 +123,27 @@ public struct Serde<Value>: Sendable {
     }
 }
 
+extension Serde where Value: SendableMetatype {
+    /// The same if the type has no nil; otherwise a serde that writes nil as null and reads null as nil.
+    package var nullable: Serde {
+        let isAbsent = Absence.check(Value.self)
+        guard isAbsent.needed, let type = Value.self as? any ExpressibleByNilLiteral.Type,
+            type.init(nilLiteral: ()) is Value
+        else { return self }
+        return Serde(
+            format: format,
+            write: { [write] value, writer in isAbsent.test(value) ? false : try write(value, &writer) },
+            read: read,
+            readNull: {
+                guard let type = Value.self as? any ExpressibleByNilLiteral.Type,
+                    let null = type.init(nilLiteral: ()) as? Value
+                else { throw SerdeError.unexpectedNull }
+                return null
+            }
+        )
+    }
+}
+
 /// Why bytes are not what a serde reads.
 public enum SerdeError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Null where the type has no nil; use `.optional(…)` of the serde, or `.ignored`.

@@ -15,6 +15,13 @@ public struct StoreOptions: Hashable, Sendable, ExpressibleByStringLiteral {
     /// record that is joined with it, and what comes out of order leaves joins and aggregations of latest rows as they are.
     /// It is never cached.
     public var historyRetention: Duration?
+    /// How old a row of a table may become, by its timestamp and the stream time: the greatest timestamp of the records
+    /// that the task has processed. nil for ever.
+    ///
+    /// A row that is too old is not found any more; soon after, with the next records, it is removed and passed on as a
+    /// deletion, whose timestamp is that at which the row's life ended. A record that is too old already begins no row.
+    /// Versioned, window and session stores do not look at it: they have a retention.
+    public var timeToLive: Duration?
     /// How long the rows of a window or session store are kept, measured in the time of the records; nil for no longer than
     /// the windows take records. Other stores do not look at it.
     public var retention: Duration?
@@ -30,6 +37,7 @@ public struct StoreOptions: Hashable, Sendable, ExpressibleByStringLiteral {
         isLogged: Bool = true,
         isCached: Bool = true,
         historyRetention: Duration? = nil,
+        timeToLive: Duration? = nil,
         retention: Duration? = nil,
         changelogConfiguration: [String: String] = [:],
         renamedFrom: String? = nil
@@ -38,6 +46,7 @@ public struct StoreOptions: Hashable, Sendable, ExpressibleByStringLiteral {
         self.isLogged = isLogged
         self.isCached = isCached
         self.historyRetention = historyRetention
+        self.timeToLive = timeToLive
         self.retention = retention
         self.changelogConfiguration = changelogConfiguration
         self.renamedFrom = renamedFrom

@@ -9,16 +9,19 @@ public struct TestVersionedStore<Key, Value> {
     let keys: Serde<Key>
     let values: Serde<Value>
 
-    /// The value that a key has, or had at a time; nil if there was none, or if that is not known any more.
-    ///
-    /// - Parameter timestampMs: the time in milliseconds since 1970; nil for the latest value.
-    public func version(of key: Key, asOf timestampMs: Int64? = nil) throws -> VersionedValue<Value>? {
+    /// The latest value of a key; nil if there is none.
+    public func latest(for key: Key) throws -> VersionedValue<Value>? { try version(for: key, asOf: nil) }
+
+    /// The value that a key had at a time, in milliseconds since 1970; nil if it had none, or if that is not known any
+    /// more.
+    public func version(for key: Key, asOf timestampMs: Int64) throws -> VersionedValue<Value>? {
+        try version(for: key, asOf: Int64?.some(timestampMs))
+    }
+
+    private func version(for key: Key, asOf timestampMs: Int64?) throws -> VersionedValue<Value>? {
         guard let bytes = try keys.bytes(of: key) else { return nil }
-        for store in try driver.taskStores(named: name) {
-            guard let store = store as? any InspectableVersionedStore else {
-                throw StreamsError.invalidConfiguration("the store \(name) is not a versioned store")
-            }
-            var found: VersionedValue<Value>?
+        var found: VersionedValue<Value>?
+        for store in try driver.versionedStores(named: name) where found == nil {
             try bytes.withUnsafeBytes { bytes in
                 try store.withVersion(of: bytes, asOf: timestampMs) { value, validFromMs, validToMs in
                     found = VersionedValue(
@@ -28,9 +31,8 @@ public struct TestVersionedStore<Key, Value> {
                     )
                 }
             }
-            if let found { return found }
         }
-        return nil
+        return found
     }
 }
 

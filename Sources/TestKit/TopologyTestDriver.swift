@@ -230,7 +230,17 @@ public final class TopologyTestDriver {
         }
     }
 
-    func taskStores(named name: String) throws -> [any TaskStore] {
+    /// The versioned stores of this name, one for each task that has it.
+    func versionedStores(named name: String) throws -> [any InspectableVersionedStore] {
+        try taskStores(named: name).map { store in
+            guard let store = store as? any InspectableVersionedStore else {
+                throw StreamsError.invalidConfiguration("the store \(name) is not versioned")
+            }
+            return store
+        }
+    }
+
+    private func taskStores(named name: String) throws -> [any TaskStore] {
         let stores = tasks.compactMap { $0.context.stores[name] }
         guard !stores.isEmpty else {
             let known = Set(tasks.flatMap(\.context.stores.keys)).sorted()

@@ -134,7 +134,6 @@ struct CaseRun {
         _ store: ConformanceCase.Store,
         _ driver: TopologyTestDriver
     ) throws -> [Difference] {
-        if store.kind == "versioned" { return try compareVersions(name, store, driver) }
         let entries = try StoreDump(store).entries(of: name, in: driver)
         let wanted = store.entries ?? []
         return (0..<max(entries.count, wanted.count)).compactMap { index in

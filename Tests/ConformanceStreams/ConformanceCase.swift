@@ -50,7 +50,8 @@ struct ConformanceCase: Decodable, Sendable {
         var windowEnd: Int64?
         var value: JSONValue?
         var ts: Int64?
-        /// Of a versioned store: the time of the read, nil for the latest version.
+        /// Of a versioned store: the time of a point read, nil for the latest, and whether anything was found. The
+        /// reference's typed store does not tell when a version ended.
         var asOf: Int64?
         var found: Bool?
     }

@@ -6,9 +6,9 @@ enum Registry {
     typealias Register = @Sendable (StreamsBuilder, Parameters) throws -> Void
     typealias TextStream = KStream<String?, String?>
 
-    static let topologies = [stateless, stateful, tables, routing, process, joins, time, windows].reduce(
-        into: [String: Register]()
-    ) {
+    static let topologies = [
+        stateless, stateful, tables, routing, process, joins, time, windows, stores,
+    ].reduce(into: [String: Register]()) {
         $0.merge($1) { first, _ in first }
     }
 

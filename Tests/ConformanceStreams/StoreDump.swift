@@ -20,7 +20,15 @@ struct StoreDump {
                 )
             }
         case "window", "timestampedWindow", "session":
-            return try driver.windowStore(name, keys: .bytes, values: .bytes).entries().map { entry in
+            var rows = try driver.windowStore(name, keys: .bytes, values: .bytes).entries()
+            if recorded.kind == "session" {
+                // A store has the sessions of a key by their ends, a dump by their starts.
+                rows.sort { left, right in
+                    if left.key.key != right.key.key { return left.key.key.lexicographicallyPrecedes(right.key.key) }
+                    return left.key.window < right.key.window
+                }
+            }
+            return try rows.map { entry in
                 ConformanceCase.StoreEntry(
                     key: try Wire.decode(entry.key.key, as: "string"),
                     windowStart: entry.key.window.startMs,
@@ -29,6 +37,8 @@ struct StoreDump {
                     ts: recorded.kind == "timestampedWindow" ? entry.timestampMs : nil
                 )
             }
+        case "versioned":
+            return try recorded.versions(of: name, in: driver)
         case let kind:
             throw NotThereYet(what: "a store of kind \(kind)")
         }

@@ -91,7 +91,7 @@ struct SerdeTests {
 
     @Test("JSON has its members in the order of their names, so that equal keys have equal bytes")
     func json() throws {
-        let serde = Serde<Order>.json()
+        let serde = Serde<Order>.json
         let order = Order(id: 7, article: "a/b", amount: nil)
         #expect(try serde.bytes(of: order).map { String(decoding: $0, as: UTF8.self) } == #"{"article":"a/b","id":7}"#)
         #expect(try serde.value(of: try serde.bytes(of: order)) == order)

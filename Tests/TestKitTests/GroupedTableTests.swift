@@ -75,7 +75,10 @@ struct GroupedTableTests {
         let grouped = builder.table("in", keys: .utf8, values: .utf8)
             .groupBy(keys: .utf8, values: .utf8, named: "by-value") { key, value in (value, key) }
         grouped.count(store: "counts").toStream().to("counts", values: .int64)
-        grouped.reduce(store: "all", adder: { $0 + $1 }, subtractor: { left, _ in left }).toStream().to("all", values: .utf8)
+        grouped.reduce(store: "all", adder: { $0 + $1 }, subtractor: { left, _ in left }).toStream().to(
+            "all",
+            values: .utf8
+        )
         let parts = try builder.build().graph.subtopologies()
         #expect(parts.flatMap(\.sinkTopics).map(\.name) == ["by-value-repartition", "counts", "all"])
         #expect(parts.map(\.stores) == [["in-table"], ["all", "counts"]])

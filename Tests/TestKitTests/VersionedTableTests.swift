@@ -23,8 +23,8 @@ struct VersionedTableTests {
         try Self.pipe([("a", "1", 200), ("a", "0", 150), ("a", "-1", 99)], in: driven)
         #expect(try driven.outputs() == ["a=1", "a=0"])
         let versions = driven.driver.versionedStore("versions", keys: .utf8, values: .utf8)
-        #expect(try versions.version(of: "a")?.value == "1")
-        #expect(try versions.version(of: "a", asOf: 199)?.value == "0")
+        #expect(try versions.latest(for: "a")?.value == "1")
+        #expect(try versions.version(for: "a", asOf: 199)?.value == "0")
     }
 
     @Test("A row out of order leaves groups as they are")
@@ -54,9 +54,9 @@ struct VersionedTableTests {
         try Self.pipe([("a", "1", 150), ("a", "2", 200), ("b", "3", 180), ("b", nil, 190)], in: driven)
         try driven.driver.crash()
         let versions = driven.driver.versionedStore("versions", keys: .utf8, values: .utf8)
-        #expect(try versions.version(of: "a", asOf: 160)?.value == "1")
-        #expect(try versions.version(of: "b") == nil)
-        #expect(try versions.version(of: "b", asOf: 185)?.validToMs == 190)
+        #expect(try versions.version(for: "a", asOf: 160)?.value == "1")
+        #expect(try versions.latest(for: "b") == nil)
+        #expect(try versions.version(for: "b", asOf: 185)?.validToMs == 190)
     }
 
     @Test("A history that reaches into the future is reported with the store")

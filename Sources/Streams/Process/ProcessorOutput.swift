@@ -8,7 +8,7 @@ import MillraceStreamsRuntime
 ///         try context.forward(record)
 ///         if record.value.isOdd { try context.forward(record.withValue(Alert(record.value)), to: alerts) }
 ///     }
-///     checked.output(alerts).to("alerts", values: .json())
+///     checked.output(alerts).to("alerts", values: .json)
 public struct OutputReference<Key, Value>: Sendable {
     /// The output's name, which the operators after it are named after.
     public let name: String

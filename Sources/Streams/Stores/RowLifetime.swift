@@ -31,6 +31,13 @@ struct RowLifetime {
         return isBeforeTime ? Int64.min : time
     }
 
+    /// When the life of a row with this timestamp ends.
+    @inlinable
+    func endMs(ofRowAt timestampMs: Int64) -> Int64 {
+        let (end, isEndless) = timestampMs.addingReportingOverflow(timeToLiveMs)
+        return isEndless ? Int64.max : end
+    }
+
     /// Takes note of a row that was written.
     @inlinable
     func didWrite(_ entry: Int, timestampMs: Int64, oldMs: Int64?) {

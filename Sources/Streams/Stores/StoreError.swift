@@ -2,6 +2,10 @@
 public enum StoreError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The key's serde writes it as null; stores have no row without a key.
     case nullKey(store: String)
+    /// A window starts, or a session begins, before 1970.
+    case negativeTime(store: String, timeMs: Int64)
+    /// A session ends before it begins.
+    case invalidSession(store: String, Window)
     /// The versions of one key take too much memory.
     case historyTooLarge(store: String, bytesMax: Int)
     /// A record of the changelog is not one that this kind of store wrote.
@@ -12,6 +16,10 @@ public enum StoreError: Error, Hashable, Sendable, CustomStringConvertible {
         switch self {
         case .nullKey(let store):
             "the store \(store) was given a key that is written as null; look for nil keys before"
+        case .negativeTime(let store, let timeMs):
+            "the store \(store) was given a window that starts at \(timeMs); it must start at 0 ms or later"
+        case .invalidSession(let store, let window):
+            "the store \(store) was given a session from \(window.startMs) to \(window.endMs), which is before it"
         case .historyTooLarge(let store, let bytesMax):
             "the versions of one key of the store \(store) take more than \(bytesMax) bytes; keep a shorter history"
         case .invalidChangelog(let store):

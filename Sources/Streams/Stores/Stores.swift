@@ -9,8 +9,8 @@ import MillraceTopology
 ///
 ///     let seen = Stores.keyValue("seen", keys: .utf8, values: .int64)
 ///
-/// All of them keep their rows in memory and write each change to a changelog topic, from which they are restored; with
-/// `isCached` only the last change of a key between two commits.
+/// All of them keep their rows in memory and write each change to a changelog topic, from which they are restored.
+/// Key-value stores may be cached, and then write only the last change of a key between two commits.
 ///
 /// **Time to live.** A row that is too old is not found any more from that moment of stream time on. It is removed, with
 /// a record in the changelog, when the store is used afterwards, a few rows with each call; nothing is passed on to other
@@ -109,25 +109,118 @@ public enum Stores {
         isLogged: Bool = true,
         changelogConfiguration: [String: String] = [:]
     ) -> StoreReference<VersionedStore<Key, Value>> {
+        let historyMs = max(0, historyRetention.wholeMilliseconds)
         let definition = StoreDefinition(
             name: name,
-            format: StoreFormat(
-                .versioned,
-                keys: keys.format,
-                values: values.format,
-                retentionMs: historyRetention.wholeMilliseconds
-            ),
+            format: StoreFormat(.versioned, keys: keys.format, values: values.format, retentionMs: historyMs),
             isLogged: isLogged,
             isCached: false,
             changelogConfiguration: changelogConfiguration
         )
-        let historyMs = max(0, historyRetention.wholeMilliseconds)
         let problem = historyRetention < .zero ? "its history retention, \(historyRetention), is negative" : nil
         return StoreReference(definition, problem: problem) { definition, context in
             let rows = context.store(named: definition.name) {
                 VersionedRows(definition, historyMs: historyMs, in: context)
             }
             return VersionedStore(rows, keys: keys, values: values)
+        }
+    }
+
+    /// A store of values by key and window start.
+    ///
+    /// - Parameters:
+    ///   - name: the store's name, which its changelog topic is named after.
+    ///   - keys: how keys are written and read.
+    ///   - values: how values are written and read.
+    ///   - size: the size of the windows, which rows of several keys come with.
+    ///   - retention: how long a row can be found, measured from the greatest window start ever put.
+    ///   - retainsDuplicates: whether a key can have several values of one start.
+    ///   - isLogged: whether there is a changelog topic. Without it the rows are lost when the task moves or the
+    ///     application stops.
+    ///   - changelogConfiguration: further settings of the changelog topic, by Kafka's names.
+    public static func window<Key, Value>(
+        _ name: String,
+        keys: Serde<Key>,
+        values: Serde<Value>,
+        size: Duration,
+        retention: Duration,
+        retainsDuplicates: Bool = false,
+        isLogged: Bool = true,
+        changelogConfiguration: [String: String] = [:]
+    ) -> StoreReference<WindowStore<Key, Value>> {
+        let retentionMs = max(0, retention.wholeMilliseconds)
+        let sizeMs = size.wholeMilliseconds
+        let definition = StoreDefinition(
+            name: name,
+            format: StoreFormat(
+                .window,
+                keys: keys.format,
+                values: values.format,
+                sizes: ["windowSizeMs": sizeMs],
+                retentionMs: retentionMs
+            ),
+            isLogged: isLogged,
+            isCached: false,
+            changelogConfiguration: WindowChangelog.configuration(
+                retentionMs: retentionMs,
+                changelogConfiguration
+            )
+        )
+        var problem: String?
+        if sizeMs < 1 {
+            problem = "its windows of \(size) are shorter than a millisecond"
+        } else if retentionMs < sizeMs {
+            problem = "its retention, \(retention), is shorter than its windows, \(size)"
+        }
+        return StoreReference(definition, problem: problem) { definition, context in
+            let rows = context.store(named: definition.name) {
+                WindowRows(
+                    definition,
+                    sizeMs: sizeMs,
+                    retentionMs: retentionMs,
+                    retainsDuplicates: retainsDuplicates,
+                    in: context
+                )
+            }
+            return WindowStore(rows, keys: keys, values: values)
+        }
+    }
+
+    /// A store of values by key and session.
+    ///
+    /// - Parameters:
+    ///   - name: the store's name, which its changelog topic is named after.
+    ///   - keys: how keys are written and read.
+    ///   - values: how values are written and read.
+    ///   - retention: how long a session can be found, measured from the greatest session end ever put.
+    ///   - isLogged: whether there is a changelog topic. Without it the rows are lost when the task moves or the
+    ///     application stops.
+    ///   - changelogConfiguration: further settings of the changelog topic, by Kafka's names.
+    public static func session<Key, Value>(
+        _ name: String,
+        keys: Serde<Key>,
+        values: Serde<Value>,
+        retention: Duration,
+        isLogged: Bool = true,
+        changelogConfiguration: [String: String] = [:]
+    ) -> StoreReference<SessionStore<Key, Value>> {
+        let retentionMs = max(0, retention.wholeMilliseconds)
+        let definition = StoreDefinition(
+            name: name,
+            format: StoreFormat(.session, keys: keys.format, values: values.format, retentionMs: retentionMs),
+            isLogged: isLogged,
+            isCached: false,
+            changelogConfiguration: WindowChangelog.configuration(
+                retentionMs: retentionMs,
+                changelogConfiguration
+            )
+        )
+        let problem = retention < .zero ? "its retention, \(retention), is negative" : nil
+        return StoreReference(definition, problem: problem) { definition, context in
+            let rows = context.store(named: definition.name) {
+                SessionRows(definition, retentionMs: retentionMs, in: context)
+            }
+            return SessionStore(rows, keys: keys, values: values)
         }
     }
 

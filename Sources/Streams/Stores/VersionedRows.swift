@@ -74,6 +74,18 @@ final class VersionedRows: TaskStore {
     }
 }
 
+extension VersionedRows: InspectableVersionedStore {
+    @usableFromInline
+    func withVersion(
+        of key: UnsafeRawBufferPointer,
+        asOf timeMs: Int64?,
+        _ visit: (UnsafeRawBufferPointer, Int64, Int64?) throws -> Void
+    ) throws {
+        guard let version = timeMs.map({ table.get(key, asOf: $0) }) ?? table.get(key) else { return }
+        try visit(version.value, version.validFromMs, version.validToMs)
+    }
+}
+
 extension StoreError {
     init(_ error: VersionedTableError, store: String) {
         switch error {

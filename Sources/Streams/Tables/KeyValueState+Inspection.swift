@@ -11,7 +11,9 @@ extension KeyValueState: InspectableStore {
         table.forEach(collect)
         for entry in entries.sorted(by: { table.key(at: $0).lexicographicallyPrecedes(table.key(at: $1)) }) {
             let bytes = table.value(at: entry)
-            guard let timestampMs = TimestampedValue.timestampMs(bytes) else { continue }
+            guard let timestampMs = TimestampedValue.timestampMs(bytes),
+                timestampMs > lifetime?.expiredThroughMs ?? Int64.min
+            else { continue }
             try visit(
                 table.key(at: entry),
                 UnsafeRawBufferPointer(rebasing: bytes[TimestampedValue.headCount...]),

@@ -22,6 +22,10 @@ final class KeyValueState<Key, Value>: TaskStore {
     @usableFromInline let scratch = Scratch()
     /// What passes on at a flush; set by the operator that writes to the store, as the others only read it.
     @usableFromInline var flushing: FlushAction<Key, Value>?
+    /// How long rows live; nil for ever.
+    @usableFromInline let lifetime: RowLifetime?
+    /// What removes rows past their time when time goes on without records.
+    @usableFromInline var expiring: FlushAction<Key, Value>?
     @usableFromInline let record: UnsafeMutablePointer<CurrentRecord>
     /// The headers of the last write of each entry that is held back, if it had any; at most one for each dirty key.
     private var heldHeaders: [Int: [UInt8]] = [:]
@@ -32,27 +36,31 @@ final class KeyValueState<Key, Value>: TaskStore {
         in context: TaskContext,
         keys: Serde<Key>,
         values: Serde<Value>,
-        sendsOldValues: Bool
+        sendsOldValues: Bool,
+        timeToLiveMs: Int64? = nil
     ) {
         name = definition.name
         record = context.record
         isLogged = definition.isLogged
         isCached = definition.isCached && context.cacheMaximumBytes > 0
-        table = ByteTable(remembering: isCached ? .dirtyEntries : [], cacheBytesMax: context.cacheMaximumBytes)
+        let table = ByteTable(remembering: isCached ? .dirtyEntries : [], cacheBytesMax: context.cacheMaximumBytes)
+        self.table = table
+        lifetime = timeToLiveMs.map { RowLifetime(of: table, timeToLiveMs: $0, in: context) }
         changelog = context.changelog(of: definition)
         self.keys = keys
         self.values = values
         self.sendsOldValues = sendsOldValues
     }
 
-    /// Says where what a cache holds back goes at a flush.
+    /// Says where what a cache holds back goes at a flush, and what is removed because of its age.
     @inlinable
     func flush(to next: Out<Key, Change<Value>>) {
+        if lifetime != nil { expiring = FlushAction { store in try store.expire(countMax: Int.max, to: next) } }
         guard isCached else { return }
         flushing = FlushAction { store in try store.flushEntries(to: next) }
     }
 
-    @usableFromInline var memoryBytes: Int { table.memoryBytes }
+    @usableFromInline var memoryBytes: Int { table.memoryBytes + (lifetime?.memoryBytes ?? 0) }
 
     /// Reads a key's value, lets `change` make the new one (nil inside removes the key, nil leaves all as it is), stores it
     /// and passes the update on. A key that its serde writes as null is left out, as Kafka Streams does.
@@ -66,10 +74,16 @@ final class KeyValueState<Key, Value>: TaskStore {
         to next: Out<Key, Change<Value>>,
         _ change: (inout Value?) throws -> Value??
     ) throws {
+        if lifetime != nil { try expire(countMax: RowLifetime.removedPerCall, to: next) }
         let keyWriter = scratch.key
         keyWriter.pointee.removeAll()
         guard try keys.write(key, &keyWriter.pointee) else { return }
+        if lifetime != nil { try expire(keyWriter.pointee.bytes, to: next) }
         let (entry, isNew) = table.insertOrFind(keyWriter.pointee.bytes)
+        if isNew, let lifetime, timestamp <= lifetime.expiredThroughMs {
+            // It comes too late to be the beginning of a row.
+            return table.remove(at: entry)
+        }
         var old: Value?
         var newTimestamp = timestamp
         let new: Value?
@@ -112,9 +126,17 @@ final class KeyValueState<Key, Value>: TaskStore {
         to next: Out<Key, Change<Value>>,
         isSilent: Bool = false
     ) throws {
+        var new = new
+        var isSilent = isSilent
+        if let lifetime {
+            try expire(countMax: RowLifetime.removedPerCall, to: next)
+            // A value that is past its time already is a deletion, of a row that there is.
+            if timestamp <= lifetime.expiredThroughMs { (new, isSilent) = (nil, true) }
+        }
         let keyWriter = scratch.key
         keyWriter.pointee.removeAll()
         guard try keys.write(key, &keyWriter.pointee) else { return }
+        if lifetime != nil { try expire(keyWriter.pointee.bytes, to: next) }
         let (entry, isNew) = table.insertOrFind(keyWriter.pointee.bytes)
         if isNew, isSilent, new == nil {
             table.remove(at: entry)
@@ -160,8 +182,13 @@ final class KeyValueState<Key, Value>: TaskStore {
         }
         // What was not there and is not there now has nothing to be written down, or held back unless something is already.
         let isChange = hasValue || !isNew || (isCached && table.isDirty(at: entry))
-        if hasValue { table.setTimestampedValue(at: entry, timestampMs: timestamp, valueWriter.pointee.bytes) }
-        if !hasValue { table.remove(at: entry) }
+        if hasValue {
+            let oldMs = lifetime == nil || isNew ? nil : TimestampedValue.timestampMs(table.value(at: entry))
+            table.setTimestampedValue(at: entry, timestampMs: timestamp, valueWriter.pointee.bytes)
+            lifetime?.didWrite(entry, timestampMs: timestamp, oldMs: oldMs)
+        } else {
+            table.remove(at: entry)
+        }
         if isCached {
             guard isChange else { return }
             hold(entry, hasValue ? timestamp : recordTimestamp)
@@ -200,6 +227,7 @@ final class KeyValueState<Key, Value>: TaskStore {
     @inlinable
     func row(_ key: UnsafeRawBufferPointer) throws -> (value: Value, timestampMs: Int64)? {
         guard let bytes = table.get(key), let timestampMs = TimestampedValue.timestampMs(bytes) else { return nil }
+        if let lifetime, timestampMs <= lifetime.expiredThroughMs { return nil }
         let value = try values.read(UnsafeRawBufferPointer(rebasing: bytes[TimestampedValue.headCount...]))
         return (value, timestampMs)
     }
@@ -254,7 +282,9 @@ final class KeyValueState<Key, Value>: TaskStore {
         writer.pointee.removeAll()
         writer.pointee.append(timestamp)
         writer.pointee.append(value)
+        let oldMs = lifetime == nil ? nil : table.get(key).flatMap { TimestampedValue.timestampMs($0) }
         table.load(key, writer.pointee.bytes)
+        if let lifetime { lifetime.didWrite(table.find(key), timestampMs: timestamp, oldMs: oldMs) }
     }
 
     @usableFromInline

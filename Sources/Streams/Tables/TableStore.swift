@@ -17,7 +17,10 @@ final class TableStore<Key, Value>: @unchecked Sendable {
     @usableFromInline private(set) var sendsOldValues = false
     @usableFromInline private(set) var keys: Serde<Key>?
     @usableFromInline private(set) var values: Serde<Value>?
-    private let historyProblem: String?
+    /// How long rows live, in milliseconds; nil for ever.
+    @usableFromInline let timeToLiveMs: Int64?
+    /// What is wrong with the options; nil if nothing is.
+    private let problem: String?
     private let assembly: TopologyAssembly
     private let node: TopologyGraph.NodeId
 
@@ -37,10 +40,11 @@ final class TableStore<Key, Value>: @unchecked Sendable {
             changelogConfiguration: options.changelogConfiguration,
             formerName: options.renamedFrom
         )
-        historyMs = options.historyRetention.map(\.wholeMilliseconds)
-        historyProblem = options.historyProblem
+        historyMs = options.historyRetention.map { max(0, $0.wholeMilliseconds) }
         isNamed = options.name != nil
         if isNamed { assembly.graph.deriveNames(after: node, ofStore: definition.name) }
+        timeToLiveMs = options.timeToLive.map { max(1, $0.wholeMilliseconds) }
+        problem = options.historyProblem ?? Stores.lifetimeProblem(options.timeToLive)
         self.keys = keys
         self.values = values
         self.assembly = assembly
@@ -61,9 +65,9 @@ final class TableStore<Key, Value>: @unchecked Sendable {
             values: values.format,
             retentionMs: historyMs
         )
-        if let historyProblem {
+        if let problem {
             assembly.graph.report(
-                .invalidStore(operator: assembly.name(of: node), store: definition.name, problem: historyProblem)
+                .invalidStore(operator: assembly.name(of: node), store: definition.name, problem: problem)
             )
         }
         assembly.graph.add(definition, usedBy: node, isNamed: isNamed)
@@ -119,7 +123,14 @@ final class TableStore<Key, Value>: @unchecked Sendable {
     func state(in context: TaskContext) -> KeyValueState<Key, Value>? {
         guard isDeclared, historyMs == nil, let keys, let values else { return nil }
         return context.store(named: definition.name) {
-            KeyValueState(definition, in: context, keys: keys, values: values, sendsOldValues: sendsOldValues)
+            KeyValueState(
+                definition,
+                in: context,
+                keys: keys,
+                values: values,
+                sendsOldValues: sendsOldValues,
+                timeToLiveMs: timeToLiveMs
+            )
         }
     }
 

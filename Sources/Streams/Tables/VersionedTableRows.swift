@@ -129,15 +129,3 @@ extension VersionedRows {
         }
     }
 }
-
-extension VersionedRows: InspectableVersionedStore {
-    @usableFromInline
-    package func withVersion(
-        of key: UnsafeRawBufferPointer,
-        asOf timestampMs: Int64?,
-        _ visit: (UnsafeRawBufferPointer, Int64, Int64?) throws -> Void
-    ) throws {
-        let found = timestampMs.map { table.get(key, asOf: $0) } ?? table.get(key)
-        if let found { try visit(found.value, found.validFromMs, found.validToMs) }
-    }
-}

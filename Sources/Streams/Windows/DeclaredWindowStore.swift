@@ -14,10 +14,6 @@ final class DeclaredWindowStore<Key, Value>: @unchecked Sendable {
     /// Whether updates carry old values; read when a task is composed.
     @usableFromInline private(set) var sendsOldValues = false
 
-    /// What Kafka adds to the retention of a window store for that of its changelog topic: a day, because the clocks of
-    /// the brokers and of the records differ.
-    private static var changelogRetentionMarginMs: Int64 { 86_400_000 }
-
     /// Declares the store, and reports what is wrong with its retention.
     @usableFromInline
     init(
@@ -44,15 +40,11 @@ final class DeclaredWindowStore<Key, Value>: @unchecked Sendable {
         self.windowSizeMs = windowSizeMs
         self.emits = emits
         retentionMs = max(0, asked ?? retentionDefaultMs)
-        var changelog = ["cleanup.policy": "compact"]
-        let (changelogRetentionMs, isEndless) = retentionMs.addingReportingOverflow(
-            DeclaredWindowStore.changelogRetentionMarginMs
-        )
-        if !isEndless {
-            changelog = ["cleanup.policy": "compact,delete", "retention.ms": "\(changelogRetentionMs)"]
-        }
         var options = options
-        options.changelogConfiguration.merge(changelog) { chosen, _ in chosen }
+        options.changelogConfiguration = WindowChangelog.configuration(
+            retentionMs: retentionMs,
+            options.changelogConfiguration
+        )
         // What is passed on once needs no cache to be passed on less often.
         if emits == .onWindowClose { options.isCached = false }
         definition = assembly.addStore(

@@ -1,0 +1,58 @@
+import MillracePrimitives
+import MillraceStateStores
+import MillraceStreamsRuntime
+
+/// Rows of a table that are past their time: each is removed, from the changelog too, and passed on as a deletion, since
+/// what comes after the table knows of the row. The deletion has the time at which the row's life ended, and no headers.
+///
+/// Which rows a record removes follows from the rows and the stream time alone, both of which a restart brings back.
+extension KeyValueState {
+    /// Removes the next rows that are past their time, up to so many.
+    @inlinable
+    func expire(countMax: Int, to next: Out<Key, Change<Value>>) throws {
+        guard let lifetime else { return }
+        var count = 0
+        while count < countMax, let entry = lifetime.nextExpired() {
+            try removeExpired(entry, lifetime, to: next)
+            count += 1
+        }
+    }
+
+    /// Removes the row of a key that is about to be written to, if it is past its time.
+    @inlinable
+    func expire(_ key: UnsafeRawBufferPointer, to next: Out<Key, Change<Value>>) throws {
+        guard let lifetime else { return }
+        let entry = table.find(key)
+        guard entry >= 0, let timestampMs = TimestampedValue.timestampMs(table.value(at: entry)),
+            timestampMs <= lifetime.expiredThroughMs
+        else { return }
+        try removeExpired(entry, lifetime, to: next)
+    }
+
+    @inlinable
+    func removeExpired(_ entry: Int, _ lifetime: RowLifetime, to next: Out<Key, Change<Value>>) throws {
+        let bytes = table.value(at: entry)
+        let endMs = lifetime.endMs(ofRowAt: TimestampedValue.timestampMs(bytes) ?? 0)
+        let key = try keys.read(table.key(at: entry))
+        var old: Value?
+        if sendsOldValues, !isCached {
+            old = try values.read(UnsafeRawBufferPointer(rebasing: bytes[TimestampedValue.headCount...]))
+        }
+        if isCached {
+            table.remove(at: entry)
+            record.pointee.cachedUpdates &+= 1
+            table.noteContext(at: entry, TouchContext(timestampMs: endMs, token: record.pointee.cachedUpdates))
+            _ = takeHeaders(entry)
+            if table.isOverCacheBound { try flush() }
+            return
+        }
+        try changelog?.append(key: table.key(at: entry), value: nil, timestamp: endMs)
+        table.remove(at: entry)
+        try release(entry, key, Change(new: nil, old: old), endMs, to: next)
+    }
+}
+
+extension KeyValueState: StreamTimeParticipant {
+    @usableFromInline
+    func advance(streamTimeMs: Int64) throws { try expiring?.run(self) }
+}
