@@ -41,14 +41,54 @@ public struct KStream<Key, Value> {
     init(
         source topics: [TopicReference],
         named name: String?,
-        after parents: [TopologyGraph.NodeId] = [],
         in assembly: TopologyAssembly,
         keys: Serde<Key>,
         values: Serde<Value>,
         timestamps: TimestampExtractor<Key, Value> = .ofRecord(),
         offsetReset: OffsetReset? = nil
     ) {
-        let node = assembly.graph.add(.source(topics), name: name)
+        self.init(
+            reading: .source(topics),
+            named: name,
+            in: assembly,
+            keys: keys,
+            values: values,
+            timestamps: timestamps,
+            offsetReset: offsetReset
+        )
+    }
+
+    /// A stream of what feeds a global store.
+    @inlinable
+    init(
+        globalSource topic: String,
+        named name: String?,
+        in assembly: TopologyAssembly,
+        keys: Serde<Key>,
+        values: Serde<Value>
+    ) {
+        self.init(
+            reading: .globalSource(topic),
+            named: name,
+            in: assembly,
+            keys: keys,
+            values: values,
+            timestamps: .ofRecord(),
+            offsetReset: nil
+        )
+    }
+
+    @inlinable
+    init(
+        reading kind: TopologyGraph.Kind,
+        named name: String?,
+        in assembly: TopologyAssembly,
+        keys: Serde<Key>,
+        values: Serde<Value>,
+        timestamps: TimestampExtractor<Key, Value>,
+        offsetReset: OffsetReset?
+    ) {
+        let node = assembly.graph.add(kind, name: name)
         self.init(assembly: assembly, node: node, keys: keys, values: values, isRekeyed: false)
         let port = self.port
         let name = assembly.name(of: node)

@@ -112,7 +112,7 @@ public final class StreamsBuilder {
             values: values.optional,
             timestamps: timestamps,
             offsetReset: offsetReset
-        ).materialized(operation: "table", keys: keys, values: values, store: store) { key, value in (key, value) }
+        ).materialized(operation: "table", keys: keys, values: values, store: store)
     }
 
     @usableFromInline var shared: TopologyAssembly { assembly }

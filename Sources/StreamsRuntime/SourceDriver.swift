@@ -81,6 +81,8 @@ public struct CurrentRecord {
     @usableFromInline package var lateRecords = 0
     /// How many updates the task's caches have taken: orders them across keys.
     @usableFromInline package var cachedUpdates: Int64 = 0
+    /// Whether the record is one of a global topic, whose operators alone may change global stores.
+    @usableFromInline package var feedsGlobalStore = false
     /// Whether a cache of the task ever took an update that came with headers, so that it must look for them.
     @usableFromInline package var hasCachedHeaders = false
 

@@ -32,6 +32,7 @@ package final class StreamTask {
         applicationId: String,
         configuration: StreamsConfiguration,
         outputs: any OutputProvider,
+        globals: GlobalTask? = nil,
         logger: Logger,
         host: TaskHost
     ) throws {
@@ -43,6 +44,7 @@ package final class StreamTask {
             applicationId: applicationId,
             configuration: configuration,
             outputs: outputs,
+            globals: globals?.context,
             logger: logger,
             host: host
         )

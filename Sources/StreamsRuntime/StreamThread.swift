@@ -34,6 +34,7 @@ final class StreamThread: RebalanceListener {
     private var logger: Logger
 
     private let consumer: any ConsumerConnection
+    private let globals: GlobalTopicReader?
     private let collector: RecordCollector
     private var tasks: [TaskId: StreamTask] = [:]
     private var taskOrder: [StreamTask] = []
@@ -56,8 +57,16 @@ final class StreamThread: RebalanceListener {
     private static let sliceTarget: Int64 = 2_000_000  // nanoseconds
 
     /// Connects to the log; under exactly-once this fences an earlier thread of the same name.
-    init(index: Int, environment: StreamThreadEnvironment, progress: ThreadProgress) throws {
+    ///
+    /// - Parameter globals: what reads the global topics, if there are any; it stays when this thread is replaced.
+    init(
+        index: Int,
+        environment: StreamThreadEnvironment,
+        globals: GlobalTopicReader?,
+        progress: ThreadProgress
+    ) throws {
         self.index = index
+        self.globals = globals
         self.environment = environment
         self.progress = progress
         configuration = environment.configuration
@@ -105,6 +114,10 @@ final class StreamThread: RebalanceListener {
     func run() throws {
         var isClean = false
         defer { close(isClean: isClean) }
+        if let globals {
+            let read = try counting(globals) { try $0.complete(shouldStop: environment.shouldStop) }
+            progress.recordsRestored.add(read, ordering: .relaxed)
+        }
         try consumer.subscribe(to: environment.routing.sourceTopics, listener: self)
         while !environment.shouldStop() { try runOnce() }
         try commit(lettingGo: true)
@@ -114,6 +127,8 @@ final class StreamThread: RebalanceListener {
     /// One round: poll, process a slice of each task, commit if it is time.
     func runOnce() throws {
         let hasFetched = try poll()
+        // Before the records that were fetched are looked at.
+        if let globals { _ = try counting(globals) { try $0.catchUp() } }
         guard isAssigned else { return }
         var processed = 0
         var skipped = 0
@@ -147,6 +162,16 @@ final class StreamThread: RebalanceListener {
             progress.isIdle.store(true, ordering: .sequentiallyConsistent)
             try environment.didIdle()
         }
+    }
+
+    /// Reads global topics, and counts what was left out of them.
+    private func counting(_ globals: GlobalTopicReader, _ read: (GlobalTopicReader) throws -> Int) throws -> Int {
+        let skippedBefore = globals.task.skippedRecords
+        defer {
+            let skipped = globals.task.skippedRecords - skippedBefore
+            if skipped > 0 { progress.recordsSkipped.add(skipped, ordering: .relaxed) }
+        }
+        return try read(globals)
     }
 
     /// Keeps the time between two looks at the clock near the target, however slow an operator is.
@@ -335,6 +360,7 @@ final class StreamThread: RebalanceListener {
             applicationId: environment.applicationId,
             configuration: configuration,
             outputs: collector,
+            globals: globals?.task,
             logger: logger,
             host: TaskHost(pause: environment.pause, wake: { [progress] in progress.wakeup.withLock { $0 }?.ring() })
         )

@@ -197,13 +197,20 @@ public final class StreamsApplication: Service, Sendable {
     /// The life of one thread: works, and by policy works again after an error.
     private func work(_ index: Int, _ environment: StreamThreadEnvironment, _ progress: ThreadProgress) {
         var pause = Self.shortestPause
+        var globals: GlobalTopicReader?
+        defer { globals?.close() }
         while !isStopping {
             let commitsBefore = progress.commits.load(ordering: .relaxed)
             do {
-                try StreamThread(index: index, environment: environment, progress: progress).run()
+                if globals == nil { globals = try GlobalTopicReader(index: index, environment: environment) }
+                try StreamThread(index: index, environment: environment, globals: globals, progress: progress).run()
                 return
             } catch {
                 update { $0.threadIsReady(index, false) }
+                if let reader = globals, !reader.isUsable {
+                    reader.close()
+                    globals = nil
+                }
                 guard isWorthRestarting(after: error) else {
                     logger.error("a stream thread stops the application", metadata: ["error": "\(error)"])
                     fail((error as? ClientError).map { StreamsError.log($0) } ?? error)
@@ -228,6 +235,7 @@ public final class StreamsApplication: Service, Sendable {
         case let error as ClientError:
             error.isCuredByRestart || !error.isFinal && configuration.onUncaughtError == .replaceThread
         case StreamsError.undecodableRecord: false
+        case is LostGlobalRecords: true
         default: configuration.onUncaughtError == .replaceThread
         }
     }

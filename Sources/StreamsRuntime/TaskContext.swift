@@ -18,7 +18,7 @@ public struct TaskId: Hashable, Sendable, Comparable, CustomStringConvertible {
     }
 
     /// `subtopology_partition`, as Kafka Streams writes it.
-    public var description: String { "\(subtopology)_\(partition)" }
+    public var description: String { self == .global ? "global" : "\(subtopology)_\(partition)" }
 
     /// By sub-topology, then by partition.
     public static func < (left: TaskId, right: TaskId) -> Bool {
@@ -38,6 +38,9 @@ public final class TaskContext {
     public let record: UnsafeMutablePointer<CurrentRecord>
     /// The bytes of cached updates that a store may hold back until the next commit; 0 for none.
     public let cacheMaximumBytes: Int
+
+    /// Where the global stores are that the thread's tasks read; nil without any, and where these are made.
+    @usableFromInline package let globals: TaskContext?
 
     /// How often, at most, an operator looks for windows that have closed, in milliseconds of wall-clock time.
     @usableFromInline package let emitIntervalMs: Int64
@@ -72,9 +75,11 @@ public final class TaskContext {
         applicationId: String,
         configuration: StreamsConfiguration,
         outputs: any OutputProvider,
+        globals: TaskContext? = nil,
         logger: Logger,
         host: TaskHost
     ) {
+        self.globals = globals
         self.taskId = taskId
         self.applicationId = applicationId
         cacheMaximumBytes = configuration.cacheMaximumBytes

@@ -10,6 +10,7 @@ package struct TopicRouting: Sendable {
     private let nodes: [String: TopologyGraph.NodeId]
     private let subtopologies: [String: Int]
     private let internalTopics: Set<String>
+    private let globalNodes: [String: TopologyGraph.NodeId]
 
     package init(topology: Topology, applicationId: String) {
         self.topology = topology
@@ -27,16 +28,26 @@ package struct TopicRouting: Sendable {
                 }
             }
         }
+        var globalNodes: [String: TopologyGraph.NodeId] = [:]
+        for case (let id, .globalSource(let topic)) in topology.graph.nodes.map({ ($0.id, $0.kind) }) {
+            globalNodes[topic] = id
+        }
+        self.globalNodes = globalNodes
         self.nodes = nodes
         subtopologies = parts
         self.internalTopics = internalTopics
         sourceTopics = nodes.keys.sorted()
     }
 
+    /// The names of the topics that every instance reads whole, sorted; none of them is a source topic.
+    package var globalTopics: [String] { globalNodes.keys.sorted() }
+
     /// Whether a topic is one that the application makes for itself.
     package func isInternal(_ topic: String) -> Bool { internalTopics.contains(topic) }
 
     func sourceNode(of topic: String) -> TopologyGraph.NodeId? { nodes[topic] }
+
+    func globalSourceNode(of topic: String) -> TopologyGraph.NodeId? { globalNodes[topic] }
 
     /// Where sources begin without a committed position that say so themselves, by topic.
     var offsetResets: [String: OffsetReset] {

@@ -38,6 +38,7 @@ public final class TopologyTestDriver {
     private let producer: CapturingProducer
     private let collector: RecordCollector
     private var tasks: [StreamTask] = []
+    private var globals: GlobalTask?
     /// How many batches of a partition its task was given.
     private var fetchedBatches: [TopicPartition: Int] = [:]
     /// How far the test has read of a partition.
@@ -166,10 +167,11 @@ public final class TopologyTestDriver {
         headers: RecordHeaders = [],
         partition: Int32? = nil
     ) throws {
-        guard routing.sourceTopics.contains(topic) else {
+        let known = routing.sourceTopics + routing.globalTopics
+        guard known.contains(topic) else {
             throw ClientError(
                 .unknownTopicOrPartition,
-                "the topology does not read \(topic); it reads \(routing.sourceTopics.joined(separator: ", "))"
+                "the topology does not read \(topic); it reads \(known.joined(separator: ", "))"
             )
         }
         let count = log.partitionCount(of: topic)
@@ -241,9 +243,10 @@ public final class TopologyTestDriver {
     }
 
     private func taskStores(named name: String) throws -> [any TaskStore] {
-        let stores = tasks.compactMap { $0.context.stores[name] }
+        let contexts = tasks.map(\.context) + (globals.map { [$0.context] } ?? [])
+        let stores = contexts.compactMap { $0.stores[name] }
         guard !stores.isEmpty else {
-            let known = Set(tasks.flatMap(\.context.stores.keys)).sorted()
+            let known = Set(contexts.flatMap(\.stores.keys)).sorted()
             throw StreamsError.invalidConfiguration(
                 "the topology has no store \(name)"
                     + (known.isEmpty ? "" : "; it has \(known.joined(separator: ", "))")
@@ -255,6 +258,7 @@ public final class TopologyTestDriver {
     private func makeTasks() throws {
         let partitions = routing.sourceTopics.flatMap { log.partitions(of: $0) }
         let quiet = Logger(label: "millrace-test") { _ in SwiftLogNoOpLogHandler() }
+        try makeGlobals(quiet)
         tasks = try routing.tasks(of: partitions).sorted { $0.key < $1.key }.map { id, partitions in
             let task = try StreamTask(
                 id: id,
@@ -263,6 +267,7 @@ public final class TopologyTestDriver {
                 applicationId: applicationId,
                 configuration: configuration,
                 outputs: collector,
+                globals: globals,
                 logger: quiet,
                 host: TaskHost(
                     pause: { [weak self] in self?.wallClockMs += $0.wholeMilliseconds },
@@ -279,6 +284,37 @@ public final class TopologyTestDriver {
             for queue in task.queues {
                 // Batches hold one record each, so that offsets are their numbers.
                 fetchedBatches[queue.partition] = Int(queue.position ?? 0)
+            }
+        }
+    }
+
+    /// Makes the global stores of what their topics hold.
+    private func makeGlobals(_ logger: Logger) throws {
+        let partitions = globalPartitions
+        guard !partitions.isEmpty else { return }
+        globals = try GlobalTask(
+            partitions: partitions,
+            routing: routing,
+            applicationId: applicationId,
+            configuration: configuration,
+            logger: logger,
+            host: TaskHost(pause: { [weak self] in self?.wallClockMs += $0.wholeMilliseconds })
+        )
+        for partition in partitions { fetchedBatches[partition] = 0 }
+        try feedGlobals()
+    }
+
+    private var globalPartitions: [TopicPartition] { routing.globalTopics.flatMap { log.partitions(of: $0) } }
+
+    /// Brings the global stores up to date, which is done before anything else.
+    private func feedGlobals() throws {
+        guard let globals else { return }
+        for partition in globalPartitions {
+            let count = log.batchCount(of: partition)
+            for index in (fetchedBatches[partition] ?? 0)..<count {
+                guard let records = try log.fetched(partition, batch: index) else { continue }
+                fetchedBatches[partition] = index + 1
+                _ = try globals.process(records)
             }
         }
     }
@@ -323,6 +359,7 @@ public final class TopologyTestDriver {
 
     /// Gives the tasks what is new in the topics that they read.
     private func fetch() throws {
+        try feedGlobals()
         for task in tasks {
             for queue in task.queues {
                 let count = log.batchCount(of: queue.partition)

@@ -35,6 +35,7 @@ extension TopologyGraph {
     ///
     /// A repartition topic has as many as the user chose; otherwise as many as the topics that it must have equally many
     /// with, such as those of the other side of a join; otherwise as the topic with the most among the sources before it.
+    /// One that leads to an operator has as many as the sources of that.
     ///
     /// - Parameters:
     ///   - applicationId: the prefix of internal topics.
@@ -46,7 +47,9 @@ extension TopologyGraph {
         var given: [TopicReference: Int32] = [:]
         var missing: [String] = []
         var free: [TopicReference] = []
-        for case .source(let topics) in nodes.map(\.kind) {
+        for node in nodes {
+            if case .globalSource(let name) = node.kind, try existing(name) == nil { missing.append(name) }
+            guard case .source(let topics) = node.kind else { continue }
             for topic in topics {
                 switch topic {
                 case .external(let name):
@@ -89,7 +92,12 @@ extension TopologyGraph {
                     throw PartitionPlanError.undeterminedPartitionCount(topic: undetermined[0].name)
                 }
             }
-            guard let (topic, count) = disagreement(counts, free.filter { chosen[$0] == nil }) else { return counts }
+            guard
+                let (topic, count) = disagreement(
+                    counts,
+                    free.filter { chosen[$0] == nil && leaders[$0] == nil }
+                )
+            else { return counts }
             chosen[topic] = count
         }
     }
@@ -122,14 +130,23 @@ extension TopologyGraph {
     }
 
     private func derivedCount(of topic: TopicReference, from counts: [TopicReference: Int32]) -> Int32? {
+        if let leader = leaders[topic] { return largestCount(upstreamOf: leader, counts) }
         var largest: Int32?
         for node in nodes where node.kind == .sink(topic) {
-            for source in sources(upstreamOf: node.id) {
-                guard case .source(let topics) = nodes[source].kind else { continue }
-                for upstream in topics {
-                    guard let count = counts[upstream] else { return nil }
-                    largest = max(largest ?? 0, count)
-                }
+            guard let count = largestCount(upstreamOf: node.id, counts) else { return nil }
+            largest = max(largest ?? 0, count)
+        }
+        return largest
+    }
+
+    /// The most partitions of a topic that an operator's records come from; nil as long as one of them has no number.
+    private func largestCount(upstreamOf node: NodeId, _ counts: [TopicReference: Int32]) -> Int32? {
+        var largest: Int32?
+        for source in sources(upstreamOf: node) {
+            guard case .source(let topics) = nodes[source].kind else { continue }
+            for topic in topics {
+                guard let count = counts[topic] else { return nil }
+                largest = max(largest ?? 0, count)
             }
         }
         return largest

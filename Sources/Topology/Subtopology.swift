@@ -14,7 +14,7 @@ public struct Subtopology: Sendable, Hashable {
 }
 
 extension TopologyGraph {
-    /// The parts of the topology.
+    /// The parts of the topology. What feeds global stores is none: see `globalStores()`.
     public func subtopologies() -> [Subtopology] {
         var part = Array(nodes.indices)
         func root(_ node: NodeId) -> NodeId {
@@ -30,11 +30,12 @@ extension TopologyGraph {
         var firstUser: [String: NodeId] = [:]
         for node in nodes {
             for parent in node.parents { join(parent, node.id) }
-            for store in node.stores {
+            for store in node.stores where stores[store]?.isGlobal != true {
                 if let user = firstUser[store] { join(user, node.id) } else { firstUser[store] = node.id }
             }
         }
-        let groups = Dictionary(grouping: nodes.indices, by: root)
+        var groups = Dictionary(grouping: nodes.indices, by: root)
+        for node in nodes { if case .globalSource = node.kind { groups[root(node.id)] = nil } }
         return groups.keys.sorted().enumerated().map { number, leader in
             let members = (groups[leader] ?? []).sorted()
             var sources: [TopicReference] = []
@@ -44,9 +45,9 @@ extension TopologyGraph {
                 switch nodes[id].kind {
                 case .source(let topics): sources += topics
                 case .sink(let topic): if !sinks.contains(topic) { sinks.append(topic) }
-                case .processor, .dynamicSink: break
+                case .processor, .globalSource, .dynamicSink: break
                 }
-                stores.formUnion(nodes[id].stores)
+                stores.formUnion(nodes[id].stores.filter { self.stores[$0]?.isGlobal != true })
             }
             return Subtopology(
                 id: number,
@@ -65,7 +66,8 @@ extension TopologyGraph {
         var read: Set<String> = []
         var hasSource = false
         for node in nodes {
-            if case .source(let topics) = node.kind {
+            switch node.kind {
+            case .source(let topics):
                 hasSource = true
                 if topics.isEmpty { found.append(.sourceWithoutTopics(operator: node.name)) }
                 for topic in topics {
@@ -76,6 +78,11 @@ extension TopologyGraph {
                         found.append(.invalidPartitionCount(operator: node.name, count: count))
                     }
                 }
+            case .globalSource(let topic):
+                if !read.insert(topic).inserted {
+                    found.append(.topicReadTwice(operator: node.name, topic: topic))
+                }
+            case .processor, .sink, .dynamicSink: break
             }
             for store in node.stores where stores[store] == nil {
                 found.append(.unknownStore(operator: node.name, store: store))

@@ -28,7 +28,7 @@ extension TopologyGraph {
         switch nodes[node].kind {
         case .processor(let operation) where !nodes[node].isNamed:
             return "\(nameBase(before: node))-\(operation)\(suffix)"
-        case .processor, .source, .sink, .dynamicSink:
+        case .processor, .source, .globalSource, .sink, .dynamicSink:
             return "\(nodes[node].isNamed ? nodes[node].name : nodes[node].nameBase)\(suffix)"
         }
     }
@@ -74,6 +74,7 @@ extension TopologyGraph {
             case .external(let topic): name ?? topic
             case nil: name ?? "source"
             }
+        case .globalSource(let topic): name ?? topic
         case .processor(let operation): name ?? parents.first.map { nodes[$0].nameBase } ?? operation
         case .sink(let topic): name ?? topic.name
         case .dynamicSink: name ?? parents.first.map { nodes[$0].nameBase } ?? "to"

@@ -12,6 +12,9 @@ public struct TopologyGraph: Sendable, Hashable {
     public enum Kind: Sendable, Hashable {
         /// Reads topics.
         case source([TopicReference])
+        /// Reads a topic of the user's whole, in every instance of the application; its records make a global store, and
+        /// no task is made for it.
+        case globalSource(String)
         /// Does something with each record; the text is its name in the DSL, such as `mapValues`.
         case processor(String)
         /// Writes a topic.
@@ -46,6 +49,8 @@ public struct TopologyGraph: Sendable, Hashable {
     public private(set) var stores: [String: StoreDefinition] = [:]
     /// Topics that must have the same number of partitions, each group with the operator that asks for it.
     public private(set) var copartitioned: [CopartitionRequirement] = []
+    /// Repartition topics that have as many partitions as the sources of an operator, whatever comes before them.
+    private(set) var leaders: [TopicReference: NodeId] = [:]
     /// What is written to repartition topics, by their names without the application's prefix.
     public private(set) var repartitionFormats: [String: TopicFormat] = [:]
     /// The names of stores and repartition topics that the user did not give.
@@ -135,6 +140,12 @@ public struct TopologyGraph: Sendable, Hashable {
         copartitioned.append(CopartitionRequirement(operatorId: node, parents: parents))
     }
 
+    /// Gives a repartition topic as many partitions as the sources upstream of an operator have, and not as many as those
+    /// before the topic: its records are brought to where that operator's are.
+    public mutating func setPartitions(of topic: TopicReference, like leader: NodeId) {
+        leaders[topic] = leader
+    }
+
     /// Remembers a mistake of the user, once; all of them are reported together.
     public mutating func report(_ mistake: TopologyMistake) {
         if !mistakes.contains(mistake) { mistakes.append(mistake) }
@@ -161,6 +172,7 @@ public struct TopologyGraph: Sendable, Hashable {
     private func derivedName(_ kind: Kind, after parents: [NodeId]) -> String {
         let base = parents.first.map { nodes[$0].name }
         switch kind {
+        case .globalSource(let topic): return topic
         case .source(let topics): return topics.isEmpty ? "source" : topics.map(\.name).joined(separator: "-")
         case .processor(let operation): return base.map { "\($0)-\(operation)" } ?? operation
         case .sink(let topic): return base.map { "\($0)-to-\(topic.name)" } ?? topic.name
@@ -171,6 +183,7 @@ public struct TopologyGraph: Sendable, Hashable {
     func topics(of kind: Kind) -> [TopicReference] {
         switch kind {
         case .source(let topics): topics
+        case .globalSource(let topic): [.external(topic)]
         case .processor, .dynamicSink: []
         case .sink(let topic): [topic]
         }
@@ -239,6 +252,9 @@ public struct StoreDefinition: Sendable, Hashable {
     public var changelogConfiguration: [String: String]
     /// What the store was called before, so that it takes over those entries.
     public var formerName: String?
+    /// Whether every instance keeps the whole of it, made from a topic of the user's: any operator may read it, which
+    /// makes no sub-topology of them, and there is no changelog.
+    public var isGlobal: Bool
 
     /// Declares a store.
     public init(
@@ -247,14 +263,16 @@ public struct StoreDefinition: Sendable, Hashable {
         isLogged: Bool = true,
         isCached: Bool = true,
         changelogConfiguration: [String: String] = [:],
-        formerName: String? = nil
+        formerName: String? = nil,
+        isGlobal: Bool = false
     ) {
         self.name = name
         self.format = format
-        self.isLogged = isLogged
-        self.isCached = isCached
+        self.isLogged = isLogged && !isGlobal
+        self.isCached = isCached && !isGlobal
         self.changelogConfiguration = changelogConfiguration
         self.formerName = formerName
+        self.isGlobal = isGlobal
     }
 
     /// The changelog topic's name without the application's prefix.

@@ -40,6 +40,10 @@ public enum TopologyMistake: Error, Sendable, Hashable, CustomStringConvertible 
     case splitWithoutBranches(operator: String)
     /// A split has no branch of this name.
     case unknownBranch(operator: String, branch: String, known: [String])
+    /// A join is to wait for rows of a table that keeps no versions: it could not find the row of the record's time.
+    case graceWithoutVersions(operator: String)
+    /// A grace period that is less than nothing.
+    case negativeGracePeriod(operator: String)
     /// `output(_:)` of a stream that no processor with outputs returned.
     case outputOfNoProcessor(operator: String, output: String)
     /// A source that would be idle at once.
@@ -95,6 +99,10 @@ public enum TopologyMistake: Error, Sendable, Hashable, CustomStringConvertible 
             "\(name): a split needs at least one branch"
         case .unknownBranch(let name, let branch, let known):
             "\(name): there is no branch \"\(branch)\"; there are: \(known.joined(separator: ", "))"
+        case .graceWithoutVersions(let name):
+            "\(name): a grace period needs a table with a versioned store; give the table one, or leave grace: out"
+        case .negativeGracePeriod(let name):
+            "\(name): a grace period cannot be negative"
         case .outputOfNoProcessor(let name, let output):
             "\(name) has no output \"\(output)\": output(_:) is for the stream that process returns"
         case .invalidIdlePause(let name):

@@ -15,6 +15,19 @@ struct HashTests {
         #expect(Array(key.utf8).withUnsafeBytes { Hashes.murmur2($0) } == hash)
     }
 
+    @Test(
+        "murmur3 gives the values of its definition, whatever the length of the tail",
+        arguments: [
+            ("", 0, 0), ("hello", 0xcbd8_a7b3_41bd_9b02, 0x5b1e_906a_48ae_1d19),
+            ("hello, world", 0x342f_ac62_3a5e_bc8e, 0x4cdc_bc07_9642_414d),
+            ("19 Jan 2038 at 3:14:07 AM", 0xb89e_5988_b737_affc, 0x664f_c295_0231_b2cb),
+            ("The quick brown fox jumps over the lazy dog.", 0xcd99_481f_9ee9_02c9, 0x695d_a1a3_8987_b6e7),
+        ] as [(String, UInt64, UInt64)]
+    )
+    func murmur3(text: String, high: UInt64, low: UInt64) {
+        #expect(Array(text.utf8).withUnsafeBytes { Hashes.murmur3($0) } == Hash128(high: high, low: low))
+    }
+
     @Test("a key's partition lies within the topic, whatever the sign of its hash")
     func partition() {
         for key in ["21", "foobar", "abc", ""] {

@@ -70,6 +70,17 @@ struct PartitionPlanTests {
         )
     }
 
+    @Test("a global topic that does not exist is named as well, and has no say in the numbers of tasks")
+    func global() throws {
+        var graph = TopologyGraph()
+        _ = graph.add(.source([.external("orders")]))
+        _ = graph.add(.globalSource("countries"))
+        #expect(throws: PartitionPlanError.missingTopics(["countries"])) { try plan(graph, ["orders": 4]) }
+        let made = try plan(graph, ["orders": 4, "countries": 9])
+        #expect(made.partitions == ["orders": 4])
+        #expect(made.taskCounts == [4])
+    }
+
     @Test("unlike numbers of topics that are brought together are named with the operator")
     func unlike() {
         var existing = Self.existing
@@ -96,6 +107,64 @@ struct PartitionPlanTests {
             counts: ["shop-by-customer-repartition": 2, "payments": 3, "refunds": 3]
         )
         #expect(throws: expected) { try plan(sample.graph, Self.existing) }
+    }
+
+    /// Records of `orders`, rekeyed, joined with the table `customers`.
+    private func rekeyedJoin(repartition: TopicReference, tableTopic: TopicReference) -> TopologyGraph {
+        var graph = TopologyGraph()
+        _ = graph.add(.sink(repartition), after: [graph.add(.source([.external("orders")]))])
+        let rekeyed = graph.add(.source([repartition]))
+        if tableTopic.isInternal {
+            _ = graph.add(.sink(tableTopic), after: [graph.add(.source([.external("customers")]))])
+        }
+        let table = graph.add(.source([tableTopic]))
+        let join = graph.add(.processor("join"), after: [rekeyed])
+        graph.requireCopartitioning(of: [rekeyed, table], for: join)
+        return graph
+    }
+
+    @Test("a repartition topic has as many as the topic that it is brought together with, whatever comes before it")
+    func together() throws {
+        let graph = rekeyedJoin(
+            repartition: .repartition("by-customer", partitions: nil),
+            tableTopic: .external("customers")
+        )
+        let plan = try plan(graph, Self.existing)
+        #expect(plan.partitions["shop-by-customer-repartition"] == 3)
+        #expect(plan.taskCounts == [4, 3, 3])
+    }
+
+    @Test("of repartition topics that are brought together, the sources of all decide, or the user's number for one")
+    func repartitionedTogether() throws {
+        for (chosen, expected) in [(nil, 4), (2, 2)] as [(Int32?, Int32)] {
+            let graph = rekeyedJoin(
+                repartition: .repartition("by-customer", partitions: nil),
+                tableTopic: .repartition("by-name", partitions: chosen)
+            )
+            let plan = try plan(graph, Self.existing)
+            #expect(plan.partitions["shop-by-customer-repartition"] == expected)
+            #expect(plan.partitions["shop-by-name-repartition"] == expected)
+        }
+    }
+
+    @Test("a topic that brings answers back has as many as the operator that asked")
+    func led() throws {
+        let (question, answer) = (
+            TopicReference.repartition("ask", partitions: nil), TopicReference.repartition("answer", partitions: nil)
+        )
+        var graph = TopologyGraph()
+        let orders = graph.add(.source([.external("orders")]))
+        _ = graph.add(.sink(question), after: [orders])
+        let customers = graph.add(.source([.external("customers")]))
+        let asked = graph.add(.source([question]))
+        graph.setPartitions(of: question, like: customers)
+        _ = graph.add(.sink(answer), after: [asked])
+        let answered = graph.add(.source([answer]))
+        graph.setPartitions(of: answer, like: orders)
+        graph.requireCopartitioning(of: [orders, answered], for: answered)
+        let plan = try plan(graph, Self.existing)
+        #expect(plan.partitions["shop-ask-repartition"] == 3)
+        #expect(plan.partitions["shop-answer-repartition"] == 4)
     }
 
     @Test("a repartition topic whose number follows from itself is named")

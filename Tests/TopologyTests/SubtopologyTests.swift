@@ -108,4 +108,47 @@ struct SubtopologyTests {
             """
         #expect(SampleTopology().graph.describe() == expected)
     }
+
+    @Test("a global store is no part of a sub-topology, joins none, and is described after them")
+    func globalStores() {
+        var graph = TopologyGraph()
+        let countries = graph.add(.globalSource("countries"))
+        let table = graph.add(.processor("globalTable"), after: [countries])
+        graph.add(StoreDefinition(name: "country-names", format: .sample, isGlobal: true), usedBy: table)
+        for topic in ["orders", "refunds"] {
+            let reader = graph.add(.processor("join"), after: [graph.add(.source([.external(topic)]))])
+            graph.connect(reader, to: "country-names")
+        }
+        #expect(graph.check() == [])
+        #expect(graph.subtopologies().map(\.nodes) == [[2, 3], [4, 5]])
+        #expect(graph.subtopologies().map(\.stores) == [[], []])
+        #expect(graph.stores["country-names"]?.isLogged == false, "its topic is its changelog")
+        #expect(
+            graph.globalStores() == [
+                GlobalStore(id: 2, source: countries, processors: [table], topic: "countries", store: "country-names")
+            ]
+        )
+        #expect(
+            graph.describe().hasSuffix(
+                """
+                   Sub-topology: 2 for global store (will not generate tasks)
+                    Source: countries (topics: [countries])
+                      --> countries-globalTable
+                    Processor: countries-globalTable (stores: [country-names])
+                      --> none
+                      <-- countries
+
+                """
+            ),
+            "\(graph.describe())"
+        )
+    }
+
+    @Test("a topic that is read both as a stream and for a global store is a mistake")
+    func globalTwice() {
+        var graph = TopologyGraph()
+        _ = graph.add(.source([.external("a")]))
+        _ = graph.add(.globalSource("a"))
+        #expect(graph.check() == [.topicReadTwice(operator: "a-2", topic: "a")])
+    }
 }

@@ -19,6 +19,8 @@ final class KeyValueRows: TaskStore {
     private let table: ByteTable
     private let record: UnsafeMutablePointer<CurrentRecord>
     private let isCached: Bool
+    /// Whether only what feeds the store may write to it.
+    private let isGlobal: Bool
     private let changelog: ChangelogOutput?
     private let lifetime: RowLifetime?
     private var restoring = ByteWriter()
@@ -31,6 +33,7 @@ final class KeyValueRows: TaskStore {
     ) {
         name = definition.name
         isLogged = definition.isLogged
+        isGlobal = definition.isGlobal
         self.isTimestamped = isTimestamped || timeToLiveMs != nil
         // Without a changelog there is nothing that caching could save.
         isCached = definition.isCached && definition.isLogged && context.cacheMaximumBytes > 0
@@ -121,6 +124,7 @@ final class KeyValueRows: TaskStore {
     /// Sets the value of a key, or removes it. A value that is too old already removes it as well.
     @usableFromInline
     func put(_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer?, timestampMs: Int64) throws {
+        try checkWritable()
         guard let value, timestampMs > lifetime?.expiredThroughMs ?? Int64.min else {
             let entry = table.find(key)
             if entry >= 0 { try remove(at: entry, key, timestampMs: timestampMs) }
@@ -142,8 +146,14 @@ final class KeyValueRows: TaskStore {
     /// - Parameter key: its key, which must not lie in the table.
     @usableFromInline
     func remove(at entry: Int, _ key: UnsafeRawBufferPointer, timestampMs: Int64) throws {
+        try checkWritable()
         table.remove(at: entry)
         try log(entry, key, nil, timestampMs)
+    }
+
+    /// A global store follows from its topic alone: what another operator wrote would be in one thread's copy only.
+    private func checkWritable() throws(StoreError) {
+        if isGlobal, !record.pointee.feedsGlobalStore { throw .readOnly(store: name) }
     }
 
     private func log(

@@ -8,6 +8,8 @@ public enum StoreError: Error, Hashable, Sendable, CustomStringConvertible {
     case invalidSession(store: String, Window)
     /// The versions of one key take too much memory.
     case historyTooLarge(store: String, bytesMax: Int)
+    /// A global store was to be changed by an operator that does not feed it.
+    case readOnly(store: String)
     /// A record of the changelog is not one that this kind of store wrote.
     case invalidChangelog(store: String)
 
@@ -22,6 +24,8 @@ public enum StoreError: Error, Hashable, Sendable, CustomStringConvertible {
             "the store \(store) was given a session from \(window.startMs) to \(window.endMs), which is before it"
         case .historyTooLarge(let store, let bytesMax):
             "the versions of one key of the store \(store) take more than \(bytesMax) bytes; keep a shorter history"
+        case .readOnly(let store):
+            "the global store \(store) can be changed by the processor that feeds it only; write to its topic instead"
         case .invalidChangelog(let store):
             "the changelog of the store \(store) has a record that no such store wrote; the topic belongs to a store of "
                 + "another kind"

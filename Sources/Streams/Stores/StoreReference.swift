@@ -26,6 +26,17 @@ public struct StoreReference<Store>: Sendable {
         self.make = make
     }
 
+    /// The same store as one that every instance keeps whole, and that a thread's tasks find beside themselves.
+    @usableFromInline var global: StoreReference<Store> {
+        var definition = declaration.definition
+        definition.isGlobal = true
+        definition.isLogged = false
+        definition.isCached = false
+        return StoreReference(definition, problem: declaration.problem) { [make] definition, context in
+            make(definition, context.globals ?? context)
+        }
+    }
+
     /// The store in a task. Of use only in the tasks of operators that are connected to it, while they are composed.
     @usableFromInline
     func instance(in context: TaskContext) -> Store { make(declaration.definition, context) }

@@ -87,11 +87,32 @@ extension KStream {
         return repartition(keys: keys, values: values, named: topic)
     }
 
+    /// Takes each record of a stream whose keys and values may be nil as an update of a row.
+    @inlinable
+    func materialized<TableKey, TableValue>(
+        operation: String,
+        keys: Serde<TableKey>?,
+        values: Serde<TableValue>?,
+        store options: StoreOptions?,
+        named name: String? = nil,
+        isGlobal: Bool = false
+    ) -> KTable<TableKey, TableValue> where Key == TableKey?, Value == TableValue? {
+        materialized(
+            operation: operation,
+            keys: keys,
+            values: values,
+            store: options,
+            named: name,
+            isGlobal: isGlobal
+        ) { key, value in (key, value) }
+    }
+
     /// Takes each record as an update of a row; where the value is missing, it removes its key. Records without a key are
     /// left out.
     ///
     /// - Parameters:
     ///   - options: where the table is kept; nil for a store only if an operator after it needs one.
+    ///   - isGlobal: whether each instance of the application has all rows.
     ///   - row: a record's key and value, nil where they are missing.
     @inlinable
     func materialized<TableKey, TableValue>(
@@ -100,12 +121,20 @@ extension KStream {
         values: Serde<TableValue>?,
         store options: StoreOptions?,
         named name: String? = nil,
+        isGlobal: Bool = false,
         row: @escaping @Sendable (Key, Value) -> (key: TableKey?, value: TableValue?)
     ) -> KTable<TableKey, TableValue> {
         let id = assembly.add(operation, named: name, after: [node])
         // Records of one key come to one task only if all topics spread their keys over equally many partitions.
-        assembly.graph.requireCopartitioning(of: [node], for: id)
-        let store = TableStore(of: id, in: assembly, keys: keys, values: values, options: options ?? StoreOptions())
+        if !isGlobal { assembly.graph.requireCopartitioning(of: [node], for: id) }
+        let store = TableStore(
+            of: id,
+            in: assembly,
+            keys: keys,
+            values: values,
+            options: options ?? StoreOptions(),
+            isGlobal: isGlobal
+        )
         if options != nil { store.declare() }
         let table = KTable<TableKey, TableValue>(
             assembly: assembly,

@@ -30,7 +30,8 @@ final class TableStore<Key, Value>: @unchecked Sendable {
         in assembly: TopologyAssembly,
         keys: Serde<Key>?,
         values: Serde<Value>?,
-        options: StoreOptions
+        options: StoreOptions,
+        isGlobal: Bool = false
     ) {
         definition = StoreDefinition(
             name: options.name ?? assembly.graph.storeName(for: node),
@@ -38,7 +39,8 @@ final class TableStore<Key, Value>: @unchecked Sendable {
             isLogged: options.isLogged,
             isCached: options.isCached && options.historyRetention == nil,
             changelogConfiguration: options.changelogConfiguration,
-            formerName: options.renamedFrom
+            formerName: options.renamedFrom,
+            isGlobal: isGlobal
         )
         historyMs = options.historyRetention.map { max(0, $0.wholeMilliseconds) }
         isNamed = options.name != nil

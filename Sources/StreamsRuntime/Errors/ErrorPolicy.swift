@@ -56,6 +56,17 @@ public struct ErrorPolicy: Sendable {
         ErrorPolicy(deadLetterTopics: [topic]) { _ in .deadLetter(topic: topic) }
     }
 
+    /// The same where nothing can be written: what would be a dead letter is only logged.
+    var withoutDeadLetters: ErrorPolicy {
+        ErrorPolicy { failure in
+            switch respond(failure) {
+            case .fail: .fail()
+            case .skip, .deadLetter: .skip
+            case .retry(let duration): .retry(after: duration)
+            }
+        }
+    }
+
     /// Try again, each time after twice the pause, and at last do something else.
     ///
     /// - Parameters:
