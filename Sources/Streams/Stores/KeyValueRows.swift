@@ -60,7 +60,9 @@ final class KeyValueRows: TaskStore {
     /// Removes a few rows that are too old; to be called before each read and write.
     @usableFromInline
     func proceed() throws {
-        if lifetime != nil { try removeExpired(countMax: RowLifetime.removedPerCall) }
+        // Who only reads a global store does not remove from it either.
+        guard lifetime != nil, !isGlobal || record.pointee.feedsGlobalStore else { return }
+        try removeExpired(countMax: RowLifetime.removedPerCall)
     }
 
     private func removeExpired(countMax: Int) throws {
