@@ -31,6 +31,13 @@ extension ByteTable {
         state.pointee.logCount * MemoryLayout<TouchRecord>.stride + state.pointee.logBytesUsed
     }
 
+    /// Whether an entry was written since the last flush.
+    @inlinable
+    package func isDirty(at entry: Int) -> Bool {
+        let floor = state.pointee.touchFloor
+        return floor != 0 && state.pointee.header(entry).pointee.touch >= floor
+    }
+
     /// Notes the record behind the newest write to an entry, for the flush. Does nothing unless the entry is dirty.
     @inlinable
     package func noteContext(at entry: Int, _ context: TouchContext) {

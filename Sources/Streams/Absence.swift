@@ -4,6 +4,10 @@ struct Absence<Value>: Sendable {
     @usableFromInline let needed: Bool
     @usableFromInline let test: @Sendable (Value) -> Bool
 
+    /// The value; nil if it stands for null.
+    @inlinable
+    func present(_ value: Value) -> Value? { needed && test(value) ? nil : value }
+
     @usableFromInline
     init(needed: Bool, test: @escaping @Sendable (Value) -> Bool) {
         self.needed = needed

@@ -96,6 +96,20 @@ public struct Serde<Value>: Sendable {
         serde.optional
     }
 
+    /// For values that are never missing, from a serde for values that may be.
+    @inlinable
+    static func unwrapping(_ serde: Serde<Value?>) -> Serde<Value> {
+        Serde(
+            format: serde.format,
+            write: { value, writer in try serde.write(value, &writer) },
+            read: { bytes in
+                guard let value = try serde.read(bytes) else { throw SerdeError.unexpectedNull }
+                return value
+            },
+            readNull: { throw SerdeError.unexpectedNull }
+        )
+    }
+
     /// The bytes of a value; nil for null. For tests and tools: it allocates.
     public func bytes(of value: Value) throws -> [UInt8]? {
         var writer = ByteWriter()

@@ -10,6 +10,11 @@ public struct StoreOptions: Hashable, Sendable, ExpressibleByStringLiteral {
     /// Whether updates are held back until the commit, so that only the last one of each key is passed on; the
     /// application's `cacheMaximumBytes` of 0 turns this off for all stores.
     public var isCached: Bool
+    /// How far back the store knows what each key's value was, from the greatest timestamp that it has seen; nil for a
+    /// store that knows the latest values only. Such a *versioned* table (KIP-889) is looked up as of the time of the
+    /// record that is joined with it, and what comes out of order leaves joins and aggregations of latest rows as they are.
+    /// It is never cached.
+    public var historyRetention: Duration?
     /// How old a row of a table may become, by its timestamp and the stream time: the greatest timestamp of the records
     /// that the task has processed. nil for ever.
     ///
@@ -31,6 +36,7 @@ public struct StoreOptions: Hashable, Sendable, ExpressibleByStringLiteral {
         name: String? = nil,
         isLogged: Bool = true,
         isCached: Bool = true,
+        historyRetention: Duration? = nil,
         timeToLive: Duration? = nil,
         retention: Duration? = nil,
         changelogConfiguration: [String: String] = [:],
@@ -39,6 +45,7 @@ public struct StoreOptions: Hashable, Sendable, ExpressibleByStringLiteral {
         self.name = name
         self.isLogged = isLogged
         self.isCached = isCached
+        self.historyRetention = historyRetention
         self.timeToLive = timeToLive
         self.retention = retention
         self.changelogConfiguration = changelogConfiguration
@@ -48,5 +55,20 @@ public struct StoreOptions: Hashable, Sendable, ExpressibleByStringLiteral {
     /// A store of this name with the defaults.
     public init(stringLiteral name: String) {
         self.init(name: name)
+    }
+
+    /// A versioned store, which knows what each key's value was.
+    ///
+    /// - Parameters:
+    ///   - name: the store's name.
+    ///   - historyRetention: how far back.
+    public static func versioned(_ name: String? = nil, historyRetention: Duration) -> StoreOptions {
+        StoreOptions(name: name, historyRetention: historyRetention)
+    }
+
+    /// What is wrong with the history; nil if nothing is.
+    var historyProblem: String? {
+        guard let historyRetention, historyRetention < .zero else { return nil }
+        return "its history retention, \(historyRetention), is negative"
     }
 }

@@ -54,14 +54,8 @@ extension Registry {
             }
             texts(reduced).write("out2")
         },
-        "table-to-stream": { builder, parameters in
-            let mode = try parameters.text("materialized")
-            let store = mode == "none" ? nil : StoreOptions(name: "t", isCached: mode == "named-cached")
-            builder.table("in", keys: .utf8, values: .utf8, store: store).toStream()
-                .to("out", keys: .utf8, values: text)
-        },
         "headers-propagation": { builder, parameters in
-            let input = stream(builder)
+            lazy var input = stream(builder)
             switch try parameters.text("chain") {
             case "stateless":
                 input.filter { _, value in value != nil }
@@ -75,6 +69,14 @@ extension Registry {
                     .mapValues { count -> String? in "n" + str(count) }.write("out")
             case "count-cached":
                 counts(input.groupByKey().count(store: "s"))
+                    .mapValues { count -> String? in "n" + str(count) }.write("out")
+            case "table-table-join":
+                let (left, right) = (table(builder, store: uncached("s")), table(builder, "in2", store: uncached("s2")))
+                try joined(left, right, "outer").toStream().write("out")
+            case "table-group":
+                table(builder, store: uncached("s"))
+                    .groupBy(keys: .utf8, values: .utf8) { _, value in value.last.map { (String($0), value) } }
+                    .count(store: uncached("s2")).toStream()
                     .mapValues { count -> String? in "n" + str(count) }.write("out")
             case "tumbling", "tumbling-final", "session", "suppress":
                 try windowedHeaders(input.groupByKey(), chain: try parameters.text("chain"))

@@ -7,7 +7,7 @@ enum Registry {
     typealias TextStream = KStream<String?, String?>
 
     static let topologies = [
-        stateless, stateful, routing, process, joins, lookups, time, windows, stores,
+        stateless, stateful, tables, routing, process, joins, lookups, time, windows, stores,
     ].reduce(into: [String: Register]()) {
         $0.merge($1) { first, _ in first }
     }

@@ -199,4 +199,72 @@ struct PartitionPlanTests {
             }
         }
     }
+
+    /// Brings together the records of two topics, the second of which goes through a repartition topic.
+    private func joined(_ left: TopicReference, _ right: TopicReference) -> TopologyGraph {
+        var graph = TopologyGraph()
+        let lefts = graph.add(.source([left]))
+        _ = graph.add(.sink(right), after: [graph.add(.source([.external("orders")]))])
+        let rights = graph.add(.source([right]))
+        let join = graph.add(.processor("join"), after: [lefts, rights])
+        graph.requireCopartitioning(of: [lefts, rights], for: join)
+        return graph
+    }
+
+    @Test("a repartition topic takes the number of the topic that it is brought together with")
+    func followsPartner() throws {
+        let plan = try plan(
+            joined(.external("customers"), .repartition("by-customer", partitions: nil)),
+            ["orders": 5, "customers": 3]
+        )
+        #expect(plan.partitions["shop-by-customer-repartition"] == 3)
+        #expect(plan.taskCounts == [3, 5])
+    }
+
+    @Test("a repartition topic takes the number that the user chose for another one that it is brought together with")
+    func followsChosenPartner() throws {
+        var graph = joined(
+            .repartition("chosen", partitions: 2),
+            .repartition("by-customer", partitions: nil)
+        )
+        _ = graph.add(
+            .sink(.repartition("chosen", partitions: 2)),
+            after: [graph.add(.source([.external("customers")]))]
+        )
+        let plan = try plan(graph, ["orders": 5, "customers": 3])
+        #expect(plan.partitions["shop-by-customer-repartition"] == 2)
+    }
+
+    @Test("of repartition topics that are brought together, that with the most before it decides for both")
+    func openPartners() throws {
+        var graph = joined(.repartition("left", partitions: nil), .repartition("right", partitions: nil))
+        _ = graph.add(
+            .sink(.repartition("left", partitions: nil)),
+            after: [graph.add(.source([.external("customers")]))]
+        )
+        let plan = try plan(graph, ["orders": 5, "customers": 3])
+        #expect(plan.partitions["shop-left-repartition"] == 5)
+        #expect(plan.partitions["shop-right-repartition"] == 5)
+    }
+
+    @Test("a number that a repartition topic takes from a partner is that of the topics after it, too")
+    func partnerBeforeChain() throws {
+        let middle = TopicReference.repartition("middle", partitions: nil)
+        var graph = joined(.external("customers"), middle)
+        let last = TopicReference.repartition("last", partitions: nil)
+        _ = graph.add(.sink(last), after: [graph.nodes.last?.id ?? 0])
+        _ = graph.add(.source([last]))
+        let plan = try plan(graph, ["orders": 5, "customers": 3])
+        #expect(plan.partitions["shop-last-repartition"] == 3)
+    }
+
+    @Test("a repartition topic with a chosen number that its partner has not is reported with both")
+    func chosenAgainstPartner() {
+        let graph = joined(.external("customers"), .repartition("by-customer", partitions: 4))
+        let expected = PartitionPlanError.unlikePartitionCounts(
+            operator: "customers-join",
+            counts: ["customers": 3, "shop-by-customer-repartition": 4]
+        )
+        #expect(throws: expected) { try plan(graph, ["orders": 5, "customers": 3]) }
+    }
 }

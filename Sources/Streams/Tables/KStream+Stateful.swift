@@ -45,10 +45,18 @@ extension KStream {
         let hasSourceKeys = !isRekeyed
         port.add { context in
             let next = target.compose(context)
+            let guarded = context.guarded(name)
+            if let rows = store.versions(in: context) {
+                return Out { key, value, timestamp in
+                    if isAbsent.needed, isAbsent.test(value) { return }
+                    try rows.update(key, timestamp, to: next) { old in
+                        try guarded.attempt { try change(key, value, &old) }
+                    }
+                }
+            }
             guard let rows = store.state(in: context) else { return Out { _, _, _ in } }
             rows.flush(to: next)
             if hasSourceKeys { context.lookAhead(in: rows.table) }
-            let guarded = context.guarded(name)
             return Out { key, value, timestamp in
                 if isAbsent.needed, isAbsent.test(value) { return }
                 try rows.update(key, timestamp, to: next) { old in

@@ -180,6 +180,8 @@ final class KeyValueState<Key, Value>: TaskStore {
                 throw error
             }
         }
+        // What was not there and is not there now has nothing to be written down, or held back unless something is already.
+        let isChange = hasValue || !isNew || (isCached && table.isDirty(at: entry))
         if hasValue {
             let oldMs = lifetime == nil || isNew ? nil : TimestampedValue.timestampMs(table.value(at: entry))
             table.setTimestampedValue(at: entry, timestampMs: timestamp, valueWriter.pointee.bytes)
@@ -187,8 +189,6 @@ final class KeyValueState<Key, Value>: TaskStore {
         } else {
             table.remove(at: entry)
         }
-        // What was not there and is not there now has nothing to be written down or held back.
-        let isChange = hasValue || !isNew
         if isCached {
             guard isChange else { return }
             hold(entry, hasValue ? timestamp : recordTimestamp)

@@ -26,20 +26,21 @@ struct RowLookup<Key, Value> {
         self.init(latest: latest, asOf: { key, _ in try latest(key) })
     }
 
-    /// The lookup of a table that makes its rows from this one's, one by one.
+    /// The lookup of a table that makes its rows from this one's, one by one. A row that the step makes of nothing has no
+    /// time, -1.
     @inlinable
-    func mapped<NewValue>(
-        _ step: @escaping (Key, Value) throws -> NewValue?
-    ) -> RowLookup<Key, NewValue> {
+    func mapped<NewValue>(_ step: RowStep<Key, Value, NewValue>) -> RowLookup<Key, NewValue> {
         let (latest, asOf) = (latest, asOf)
         return RowLookup<Key, NewValue>(
             latest: { key in
-                guard let row = try latest(key), let value = try step(key, row.value) else { return nil }
-                return (value, row.timestampMs)
+                let row = try latest(key)
+                guard let value = try step.run(key, row?.value) else { return nil }
+                return (value, row?.timestampMs ?? -1)
             },
             asOf: { key, timestampMs in
-                guard let row = try asOf(key, timestampMs), let value = try step(key, row.value) else { return nil }
-                return (value, row.timestampMs)
+                let row = try asOf(key, timestampMs)
+                guard let value = try step.run(key, row?.value) else { return nil }
+                return (value, row?.timestampMs ?? -1)
             }
         )
     }
