@@ -38,19 +38,27 @@ extension Registry {
             let table = builder.table("table", keys: .utf8, values: .utf8, store: store)
             try join(stream(builder, "stream"), table, parameters)
         },
+        "stream-table-join-derived": { builder, parameters in
+            let length = try parameters.int("minLength")
+            let table = table(builder, "table", store: uncached("t")).filter { isLong($1, length) }
+            try join(stream(builder, "stream"), table.mapValues { value in value + "m" }, parameters)
+        },
+        "stream-table-join-versioned": { builder, parameters in
+            try join(stream(builder, "stream"), try versionedTable(builder, "table", "t", parameters), parameters)
+        },
+        "stream-table-join-grace": { builder, parameters in
+            let grace = Duration.milliseconds(Int64(try parameters.int("graceMs")))
+            let table = try versionedTable(builder, "table", "t", parameters)
+            try join(stream(builder, "stream"), table, parameters, grace: grace)
+        },
         "foreign-key-join": { builder, parameters in
-            let left = builder.table(
-                "left",
-                keys: .utf8,
-                values: .utf8,
-                store: StoreOptions(name: "l", isCached: false)
-            )
-            let right = builder.table(
-                "right",
-                keys: .utf8,
-                values: .utf8,
-                store: StoreOptions(name: "r", isCached: false)
-            )
+            let left = table(builder, "left", store: uncached("l"))
+            let right = table(builder, "right", store: uncached("r"))
+            try joinByForeignKey(left, right, parameters)
+        },
+        "foreign-key-join-versioned": { builder, parameters in
+            let left = try versionedTable(builder, "left", "l", parameters)
+            let right = try versionedTable(builder, "right", "r", parameters)
             try joinByForeignKey(left, right, parameters)
         },
     ]

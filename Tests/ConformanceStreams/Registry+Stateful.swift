@@ -86,6 +86,11 @@ extension Registry {
                     within: JoinWindows(difference: .seconds(1), grace: .milliseconds(500)),
                     values: text
                 ) { left, right -> String? in "\(str(left ?? nil))+\(str(right ?? nil))" }.write("out")
+            case "stream-table-join":
+                input.leftJoin(table(builder, "in2", store: uncached("s")), keys: text, values: text) {
+                    value,
+                    row -> String? in "\(str(value))+\(str(row))"
+                }.write("out")
             case let chain:
                 throw NotThereYet(what: "headers-propagation of \(chain)")
             }

@@ -5,7 +5,12 @@ extension Registry {
         "timestamp-extractor": { builder, parameters in
             let input = builder.stream("in", keys: text, values: text, timestamps: try extractor(parameters))
             input.mapValues { value -> String? in str(value) }.write("out-raw")
-            throw NotThereYet(what: "timestamp-extractor with windows")
+            let size = Duration.milliseconds(Int64(try parameters.int("sizeMs")))
+            let grace = Duration.milliseconds(Int64(try parameters.int("graceMs")))
+            input.groupByKey().windowedBy(.tumbling(size: size, grace: grace))
+                .count(store: StoreOptions(name: "win", isCached: false))
+                .toStream()
+                .to("out", keys: Wire.windowedText, values: number)
         }
     ]
 
