@@ -42,6 +42,8 @@ public enum TopologyMistake: Error, Sendable, Hashable, CustomStringConvertible 
     case unknownBranch(operator: String, branch: String, known: [String])
     /// A join is to wait for rows of a table that keeps no versions: it could not find the row of the record's time.
     case graceWithoutVersions(operator: String)
+    /// A join is to wait longer than its table keeps versions: it could not find the row of the record's time any more.
+    case graceLongerThanHistory(operator: String, graceMs: Int64, historyMs: Int64)
     /// A grace period that is less than nothing.
     case negativeGracePeriod(operator: String)
     /// `output(_:)` of a stream that no processor with outputs returned.
@@ -101,6 +103,9 @@ public enum TopologyMistake: Error, Sendable, Hashable, CustomStringConvertible 
             "\(name): there is no branch \"\(branch)\"; there are: \(known.joined(separator: ", "))"
         case .graceWithoutVersions(let name):
             "\(name): a grace period needs a table with a versioned store; give the table one, or leave grace: out"
+        case .graceLongerThanHistory(let name, let graceMs, let historyMs):
+            "\(name): a grace period of \(graceMs) ms is longer than the table keeps its history, \(historyMs) ms; give the "
+                + "table's store a longer history retention, or the join a shorter grace period"
         case .negativeGracePeriod(let name):
             "\(name): a grace period cannot be negative"
         case .outputOfNoProcessor(let name, let output):

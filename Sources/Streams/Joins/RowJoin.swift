@@ -10,7 +10,7 @@ struct RowFinder<Key, Row> {
     @inlinable
     init(_ rows: TableRows<Key, Row>, in context: TaskContext) {
         let lookup = rows.compose(context)
-        if rows.isVersioned {
+        if rows.historyMs != nil {
             find = { key, timestamp in try lookup.asOf(key, timestamp)?.value }
         } else {
             find = { key, _ in try lookup.latest(key)?.value }
@@ -38,7 +38,7 @@ extension KStream {
     ) -> KStream<Key, Joined> {
         let result: KStream<Key, Joined> = changed("join", name, keys: keys, values: nil, isRekeyed: isRekeyed)
         for store in rows.stores { assembly.graph.connect(result.node, to: store) }
-        let period = grace.flatMap { gracePeriod($0, of: result.node, isVersioned: rows.isVersioned) }
+        let period = grace.flatMap { gracePeriod($0, of: result.node, historyMs: rows.historyMs) }
         let target = result.port
         let operatorName = result.name
         let isAbsent = Absence.check(Value.self)
@@ -70,7 +70,7 @@ extension KStream {
     ) -> KStream<Key, Joined> {
         let result: KStream<Key, Joined> = changed("leftJoin", name, keys: keys, values: nil, isRekeyed: isRekeyed)
         for store in rows.stores { assembly.graph.connect(result.node, to: store) }
-        let period = grace.flatMap { gracePeriod($0, of: result.node, isVersioned: rows.isVersioned) }
+        let period = grace.flatMap { gracePeriod($0, of: result.node, historyMs: rows.historyMs) }
         let target = result.port
         let operatorName = result.name
         let isAbsent = Absence.check(Value.self)
@@ -93,14 +93,19 @@ extension KStream {
 
     /// Declares the buffer of a grace period; nil if it makes no sense, which is reported.
     @inlinable
-    func gracePeriod(_ grace: Duration, of join: TopologyGraph.NodeId, isVersioned: Bool) -> GracePeriod<Key, Value>? {
+    func gracePeriod(_ grace: Duration, of join: TopologyGraph.NodeId, historyMs: Int64?) -> GracePeriod<Key, Value>? {
         let name = assembly.name(of: join)
         guard grace >= .zero else {
             assembly.graph.report(.negativeGracePeriod(operator: name))
             return nil
         }
-        guard isVersioned else {
+        guard let historyMs else {
             assembly.graph.report(.graceWithoutVersions(operator: name))
+            return nil
+        }
+        let graceMs = grace.wholeMilliseconds
+        guard graceMs <= historyMs else {
+            assembly.graph.report(.graceLongerThanHistory(operator: name, graceMs: graceMs, historyMs: historyMs))
             return nil
         }
         let keys = assembly.require(keys, "keys", for: join)
@@ -113,7 +118,7 @@ extension KStream {
         assembly.graph.add(definition, usedBy: join, isNamed: assembly.graph.nodes[join].isNamed)
         return GracePeriod(
             definition: definition,
-            milliseconds: grace.wholeMilliseconds,
+            milliseconds: graceMs,
             keys: keys,
             values: values
         )

@@ -51,19 +51,19 @@ struct RowLookup<Key, Value> {
 struct TableRows<Key, Value>: Sendable {
     /// The stores that they lie in, which the operator must be connected to.
     @usableFromInline let stores: [String]
-    /// Whether a row can be looked up as of a time.
-    @usableFromInline let isVersioned: Bool
+    /// How far back a row can be looked up as of a time, in milliseconds; nil for a table without versions.
+    @usableFromInline let historyMs: Int64?
     /// Makes the lookup of a task.
     @usableFromInline let compose: @Sendable (TaskContext) -> RowLookup<Key, Value>
 
     @usableFromInline
     init(
         stores: [String],
-        isVersioned: Bool = false,
+        historyMs: Int64? = nil,
         compose: @escaping @Sendable (TaskContext) -> RowLookup<Key, Value>
     ) {
         self.stores = stores
-        self.isVersioned = isVersioned
+        self.historyMs = historyMs
         self.compose = compose
     }
 }

@@ -89,7 +89,7 @@ extension TableBacking {
             canSendOldValues: { isForced in self.requestOldValues(isForced: isForced) },
             makeRows: {
                 let rows = self.rows()
-                return TableRows(stores: rows.stores, isVersioned: rows.isVersioned) { context in
+                return TableRows(stores: rows.stores, historyMs: rows.historyMs) { context in
                     rows.compose(context).mapped(makeStep(context))
                 }
             }

@@ -144,7 +144,7 @@ final class TableStore<Key, Value>: @unchecked Sendable {
             canSendOldValues: { isForced in self.sendOldValues(isForced: isForced) },
             makeRows: {
                 self.declare()
-                return TableRows(stores: [self.definition.name], isVersioned: self.historyMs != nil) { context in
+                return TableRows(stores: [self.definition.name], historyMs: self.historyMs) { context in
                     self.versions(in: context)?.lookup() ?? self.state(in: context)?.lookup() ?? RowLookup { _ in nil }
                 }
             }
