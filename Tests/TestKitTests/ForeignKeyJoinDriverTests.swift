@@ -13,12 +13,23 @@ struct ForeignKeyJoinDriverTests {
     private func driver(
         isLeft: Bool = false,
         store: StoreOptions? = nil,
+        history: Duration? = nil,
         partitions: [String: Int32] = [:],
         partitioner: StreamPartitioner<String, Void>? = nil
     ) throws -> TopologyTestDriver {
         let builder = StreamsBuilder()
-        let orders = builder.table("orders", keys: .utf8, values: .utf8)
-        let customers = builder.table("customers", keys: .utf8, values: .utf8)
+        let orders = builder.table(
+            "orders",
+            keys: .utf8,
+            values: .utf8,
+            store: history.map { .versioned(historyRetention: $0) }
+        )
+        let customers = builder.table(
+            "customers",
+            keys: .utf8,
+            values: .utf8,
+            store: history.map { .versioned(historyRetention: $0) }
+        )
         let joined: KTable<String, String>
         if isLeft {
             joined = orders.leftJoin(
@@ -55,6 +66,19 @@ struct ForeignKeyJoinDriverTests {
 
     private func customer(_ driver: TopologyTestDriver, _ key: String, _ value: String?, at timestampMs: Int64) throws {
         try driver.input("customers", keys: .utf8, values: .utf8).pipe(key, value, at: timestampMs)
+    }
+
+    @Test("With tables that keep history, rows that come out of order change no result")
+    func versioned() throws {
+        let driver = try driver(history: .seconds(1))
+        try customer(driver, "ann", "A", at: 100)
+        try customer(driver, "bob", "B", at: 100)
+        try order(driver, "1", "ann/x", at: 110)
+        try order(driver, "1", "bob/early", at: 105)
+        try customer(driver, "ann", "former", at: 90)
+        #expect(try texts(driver) == ["1=ann/x A@110"])
+        try order(driver, "1", "bob/y", at: 120)
+        #expect(try texts(driver) == ["1=bob/y B@120"])
     }
 
     @Test("Results follow the rows of both tables")
