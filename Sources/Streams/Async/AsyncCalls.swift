@@ -89,7 +89,7 @@ final class AsyncCalls<Key: Sendable, Value: Sendable, NewKey: Sendable, NewValu
         while !pending.isEmpty { try waitForOne() }
     }
 
-    var nextTickMs: Int64 { arrivals.isEmpty ? Int64.max : Int64.min }
+    var nextTickMs: Int64 { arrivals.isEmpty ? Int64.max : 0 }
 
     func tick(wallClockMs: Int64) throws { try passOnArrived() }
 
