@@ -5,6 +5,7 @@ DATA ?= .data/word-count
 ARGS ?=
 SEEDS ?= 1000
 DIR ?=
+NAME ?=
 
 sources := Package.swift Sources Tests Examples Benchmarks/Package.swift Benchmarks/Sources Benchmarks/Benchmarks
 swift = $(or $(shell command -v swift),$(error there is no `swift` here: install Swift 6.2 or newer, see https://www.swift.org/install))
@@ -13,11 +14,16 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .SILENT:
-.PHONY: run test simulate conformance-log conformance-streams bench bench-engine format lint clean help packages python
+.PHONY: run example test simulate conformance-log conformance-streams bench bench-engine format lint clean help packages python
 
 run: packages ## Count words: INPUT="file or folder …" (- is standard input), DATA=folder, ARGS="more options"
 	$(swift) build -c release --product word-count </dev/null
 	exec .build/release/word-count --data "$(DATA)" $(ARGS) $(INPUT)
+
+example: packages ## Run an example: NAME=page-views, ARGS="more options"; they are listed in the README
+	$(if $(NAME),,$(error say which: make example NAME=page-views))
+	$(swift) build -c release --product "$(NAME)" </dev/null >&2
+	exec .build/release/$(NAME) $(ARGS)
 
 test: packages python lint ## Check everything: format, build with warnings as errors, benchmarks, all tests
 	$(swift) build --package-path Benchmarks </dev/null

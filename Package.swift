@@ -23,6 +23,17 @@ func module(_ folder: String, _ dependencies: [Target.Dependency] = []) -> Targe
     .target(name: "Millrace\(folder)", dependencies: dependencies, path: "Sources/\(folder)", swiftSettings: strict)
 }
 
+/// An example: a program of its own in a folder of `Examples`.
+func example(_ name: String, _ folder: String) -> Target {
+    .executableTarget(
+        name: name,
+        dependencies: ["Millrace", "MillraceFoundationSerdes", "ExampleSupport", arguments],
+        path: "Examples/\(folder)",
+        swiftSettings: strict
+    )
+}
+
+/// The tests in a folder of `Tests`.
 func tests(_ folder: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
     .testTarget(
         name: folder,
@@ -174,6 +185,21 @@ let package = Package(
             path: "Examples/WordCount",
             swiftSettings: strict
         ),
+        .target(
+            name: "ExampleSupport",
+            dependencies: [
+                "Millrace", arguments, logging,
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            path: "Examples/Support",
+            swiftSettings: strict
+        ),
+        example("page-views", "PageViews"),
+        example("fraud-detection", "FraudDetection"),
+        example("ticket-booking", "TicketBooking"),
+        example("trending-items", "TrendingItems"),
+        example("sensor-cleaning", "SensorCleaning"),
+        example("slow-enrichment", "SlowEnrichment"),
 
         // The simulation: a library that its tests and `make simulate` share
         .target(
@@ -217,6 +243,7 @@ let package = Package(
             exclude: ["Cases"],
             swiftSettings: strict
         ),
+        tests("ManualTests", ["Millrace", "MillraceTestKit"]),
         tests("TestKitTests", ["Millrace", "MillraceTestKit", "conformance-streams"]),
         tests("RecordFormatTests", ["MillraceRecordFormat", "MillracePrimitives", "KafkaFixtures"]),
         tests("CoordinationTests", ["MillraceCoordination", "MillracePrimitives"]),
@@ -265,7 +292,13 @@ let package = Package(
             ],
             exclude: ["read_partition.py", "requirements.txt"]
         ),
-        tests("EndToEndTests", ["Millrace", "MillraceSimulationKit", "word-count"]),
+        tests(
+            "EndToEndTests",
+            [
+                "Millrace", "MillraceSimulationKit", "word-count", "page-views", "fraud-detection", "ticket-booking",
+                "trending-items", "sensor-cleaning", "slow-enrichment",
+            ]
+        ),
         tests("CommandTests", ["Millrace", "MillraceCommand"]),
         tests("TidyTests"),
     ],
