@@ -158,8 +158,8 @@ let package = Package(
             name: "MillraceCommand",
             dependencies: [
                 "MillracePrimitives", "MillraceRecordFormat", "MillraceCoordination", "MillraceFileIO",
-                "MillraceLogStorage", "MillraceLogEngine", "MillraceLogClient", "MillraceEmbeddedClient", arguments,
-                logging, system,
+                "MillraceLogStorage", "MillraceLogEngine", "MillraceLogClient", "MillraceEmbeddedClient",
+                "MillraceStreamsRuntime", arguments, logging, system,
             ],
             path: "Sources/Command",
             swiftSettings: strict

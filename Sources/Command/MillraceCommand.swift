@@ -25,7 +25,7 @@ struct MillraceCommand: AsyncParsableCommand {
             """,
         subcommands: [
             TopicsCommand.self, ProduceCommand.self, ConsumeCommand.self, GroupsCommand.self, TransactionsCommand.self,
-            DumpLogCommand.self, VerifyCommand.self,
+            StreamsCommand.self, DumpLogCommand.self, VerifyCommand.self,
         ]
     )
 }
