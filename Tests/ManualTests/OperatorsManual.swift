@@ -1,0 +1,94 @@
+import Foundation
+import Millrace
+import MillraceTestKit
+import Testing
+
+/// The code of the manual's pages on operators and stores, run.
+struct OperatorsManual {
+    @Test("Orders are split and routed as the page on stateless operators says")
+    func stateless() throws {
+        let builder = StreamsBuilder()
+        // snippet: stateless
+        let orders = builder.stream("orders", keys: .utf8, values: .int64)
+            .filter { _, cents in cents > 0 }
+        let branches = orders.split()
+            .branch("large") { _, cents in cents >= 100_000 }
+            .defaultBranch("small")
+        branches["large"].to("large-orders")
+        branches["small"]
+            .mapValues { cents in cents / 100 }
+            .to(values: .int64) { customer, _ in "orders-of-\(customer)" }
+        // snippet.end
+        let driver = try TopologyTestDriver(try builder.build())
+        let input = driver.input("orders", keys: .utf8, values: .int64)
+        for (customer, cents): (String, Int64) in [("ada", 250_000), ("bob", 700), ("bob", -1)] {
+            try input.pipe(customer, cents)
+        }
+        #expect(try driver.output("large-orders", keys: .utf8, values: .int64).readAll().map(\.value) == [250_000])
+        #expect(try driver.output("orders-of-bob", keys: .utf8, values: .int64).readAll().map(\.value) == [7])
+    }
+
+    @Test("Sales are aggregated as the page on aggregations says")
+    func aggregations() throws {
+        let builder = StreamsBuilder()
+        // snippet: aggregations
+        let sales = builder.stream("sales", keys: .utf8, values: .int64)
+        let byShop = sales.groupByKey()
+        byShop.count(store: "sales-count").toStream().to("sales-count", values: .int64)
+        byShop.reduce(store: "turnover") { total, cents in total + cents }
+            .filter { _, total in total >= 1_000 }
+            .toStream()
+            .to("good-shops", values: .optional(.int64))
+        byShop.top(3, store: "best-sales") { cents in cents }
+            .toStream()
+            .to("best-sales", values: .optional(.list(of: .int64)))
+        // snippet.end
+        let driver = try TopologyTestDriver(try builder.build())
+        let input = driver.input("sales", keys: .utf8, values: .int64)
+        for cents: Int64 in [400, 700, 100, 500] { try input.pipe("corner", cents) }
+        #expect(try driver.store("sales-count", keys: .utf8, values: .int64).value(for: "corner") == 4)
+        let good = driver.output("good-shops", keys: .utf8, values: .int64)
+        #expect(try good.readAll().compactMap(\.value) == [1_100, 1_200, 1_700])
+        let best = driver.output("best-sales", keys: .utf8, values: .list(of: .int64))
+        #expect(try best.readAll().last?.value == [700, 500, 400])
+    }
+
+    @Test("A running application answers as the page on stores says")
+    func queries() async throws {
+        let directory = FileManager.default.temporaryDirectory.appending(path: "millrace-\(UUID().uuidString)").path
+        let broker = try await EmbeddedBroker.open(at: directory)
+        defer {
+            broker.close()
+            removeItem(directory)
+        }
+        try await Admin(on: broker).createTopicIfMissing(NewTopic("words"))
+        let builder = StreamsBuilder()
+        _ = builder.stream("words", keys: .utf8, values: .utf8).groupByKey().count(store: "counts")
+        let application = StreamsApplication(id: "counting", topology: try builder.build(), on: broker)
+        let running = Task { try await application.run() }
+        while application.state != .running { try await Task.sleep(for: .milliseconds(5)) }
+        let producer = try await Producer(on: broker)
+        let receipts = [try await producer.send(ProducerRecord(topic: "words", key: "a", value: "1"))]
+        await producer.close()
+        // snippet: queries
+        let counts = application.keyValues(of: "counts", keys: .utf8, values: .int64)
+        let now = try await counts.get("a")
+
+        let options = QueryOptions(isolation: .committed, after: receipts)
+        let decided = application.keyValues(of: "counts", keys: .utf8, values: .int64, options: options)
+        let ours = try await decided.get("a")
+        // snippet.end
+        #expect(now == nil || now == 1)
+        #expect(ours == 1)
+        application.stop()
+        try await running.value
+    }
+
+    private func removeItem(_ path: String) {
+        do {
+            try FileManager.default.removeItem(atPath: path)
+        } catch {
+            Issue.record("could not remove \(path): \(error)")
+        }
+    }
+}
