@@ -124,6 +124,8 @@ struct QueryTests {
             last[key] = count
         }
         try await written
+        // Stopping does not wait for what is not processed yet.
+        while try await !running.application.lag().isEmpty { try await Task.sleep(for: .milliseconds(5)) }
         try await running.stop()
         #expect(try await world.table(.int64).values.allSatisfy { $0 == 2_000 })
     }
