@@ -111,7 +111,7 @@ package final class StreamTask {
                 throw StreamsError.log(
                     ClientError(.corruptRecord, "\(choice.queue.partition) near offset \(position(choice)): \(error)")
                 )
-            } catch let error as ClientError where error.isCuredByRestart {
+            } catch let error where error.concernsThread {
                 throw error
             } catch {
                 throw StreamsError.processing(
@@ -216,7 +216,7 @@ package final class StreamTask {
     }
 
     private func timed(_ error: any Error, in part: String) -> any Error {
-        if let error = error as? ClientError, error.isCuredByRestart { return error }
+        if error.concernsThread { return error }
         return StreamsError.timed(id, part: part, underlying: error)
     }
 
@@ -258,7 +258,7 @@ package final class StreamTask {
         for part in commitParticipants {
             do {
                 try part.prepareCommit()
-            } catch let error as ClientError where error.isCuredByRestart {
+            } catch let error where error.concernsThread {
                 throw error
             } catch {
                 throw StreamsError.flushing(id, part: part.name, underlying: error)

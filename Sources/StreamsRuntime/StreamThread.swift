@@ -15,8 +15,8 @@ struct StreamThreadEnvironment: Sendable {
     var queries: QueryDesk
     /// Asked before each round: whether to commit and stop.
     var shouldStop: @Sendable () -> Bool
-    /// Waits before something is tried again; not any longer when the application is to stop.
-    var pause: @Sendable (Duration) -> Void
+    /// Waits before something is tried again; returns false, at once, when the application is to stop.
+    var pause: @Sendable (Duration) -> Bool
     /// Whether the application ends with its input; then what is done is committed as soon as nothing is left to do.
     var endsWhenCaughtUp: Bool
     /// Told when such an application's thread has nothing left to do.

@@ -210,7 +210,10 @@ public final class StreamsApplication: Service, Sendable {
                 logger: logger,
                 queries: queries,
                 shouldStop: { [self] in isStopping },
-                pause: { [self] duration in stopping.wait(for: duration) { isStopping } },
+                pause: { [self] duration in
+                    stopping.wait(for: duration) { isStopping }
+                    return !isStopping
+                },
                 endsWhenCaughtUp: endsWhenCaughtUp,
                 didIdle: { [self] in if try hasCaughtUp() { stop() } },
                 didChangeAssignment: { [self] isReady in update { $0.threadIsReady(index, isReady) } }

@@ -11,7 +11,7 @@ public final class FailureHandling {
     private let configuration: StreamsConfiguration
     private let outputs: any OutputProvider
     private let logger: Logger
-    private let pause: (Duration) -> Void
+    private let pause: (Duration) -> Bool
     /// The partition of the record under way.
     package var partition: TopicPartition?
     /// Records that were left out, dead letters included.
@@ -27,7 +27,7 @@ public final class FailureHandling {
         configuration: StreamsConfiguration,
         outputs: any OutputProvider,
         logger: Logger,
-        pause: @escaping (Duration) -> Void
+        pause: @escaping (Duration) -> Bool
     ) {
         self.task = task
         self.record = record
@@ -99,7 +99,8 @@ public final class FailureHandling {
         )
         switch policy(for: stage).respond(failure) {
         case .retry(let duration):
-            pause(duration)
+            // A try that the shutdown cut short is none: the record is tried anew by who comes next.
+            guard pause(duration) else { throw StoppedWhileRetrying() }
             return true
         case .skip:
             log(failure, to: nil)

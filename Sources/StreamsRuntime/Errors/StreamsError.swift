@@ -82,6 +82,18 @@ public enum StreamsError: Error, Sendable, CustomStringConvertible {
     }
 }
 
+/// The application stops while a policy waits to try again: the thread ends at its last commit, as if the record had not
+/// come yet.
+struct StoppedWhileRetrying: Error {}
+
+extension Error {
+    /// Whether it says nothing about a record or an operator, only about what the thread is to do: begin again, or end.
+    var concernsThread: Bool {
+        if let error = self as? ClientError { return error.isCuredByRestart }
+        return self is StoppedWhileRetrying
+    }
+}
+
 extension ClientError {
     /// Whether the thread only has to begin again from the last commit: it was replaced, or its transaction failed, or
     /// the same call may succeed the next time.

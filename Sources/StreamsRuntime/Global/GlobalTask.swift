@@ -72,7 +72,7 @@ package final class GlobalTask {
         while queue.prepare() {
             do {
                 try queue.process(until: Int64.max, maximumCount: Int.max)
-            } catch let error as StreamsError {
+            } catch let error where error is StreamsError || error.concernsThread {
                 throw error
             } catch let error as RecordFormatError {
                 throw StreamsError.log(

@@ -1,14 +1,14 @@
 /// What a task needs of whoever runs it: a stream thread, or a test driver.
 package struct TaskHost {
-    /// Waits before something that failed is tried again, unless the thread is to stop.
-    package var pause: (Duration) -> Void
+    /// Waits before something that failed is tried again; returns false, at once, if the thread is to stop.
+    package var pause: (Duration) -> Bool
     /// Lets the thread that runs the task call `tick` soon; may be called from any thread.
     package var wake: @Sendable () -> Void
     /// Where asynchronous calls run, each to its end before the next record; nil for Swift's own threads, side by side.
     package var callExecutor: (any TaskExecutor)?
 
     package init(
-        pause: @escaping (Duration) -> Void,
+        pause: @escaping (Duration) -> Bool,
         wake: @escaping @Sendable () -> Void = {},
         callExecutor: (any TaskExecutor)? = nil
     ) {
