@@ -281,6 +281,11 @@ final class StreamThread: RebalanceListener {
         }
     }
 
+    /// Whether nothing is left in the log to read, as far as is known.
+    private var hasReadEverything: Bool {
+        isAssigned && queues.values.allSatisfy { ($0.position ?? 0) >= $0.knownEnd }
+    }
+
     /// Makes outputs, state changes and positions visible together.
     ///
     /// - Parameter lettingGo: whether the tasks are given up afterwards, or have nothing left to do. Under at-most-once,
@@ -291,7 +296,10 @@ final class StreamThread: RebalanceListener {
         for task in taskOrder { for queue in task.queues { _ = queue.prepare() } }
         let takesPositions = configuration.guarantee != .atMostOnce || isLettingGo
         let isDue = isDirty || takesPositions && taskOrder.contains { !$0.uncommittedPositions.isEmpty }
-        guard isDue, let membership = consumer.membership else { return }
+        guard isDue, let membership = consumer.membership else {
+            if !isDue, hasReadEverything { progress.timesSettled.add(1, ordering: .relaxed) }
+            return
+        }
         for task in taskOrder { try task.prepareCommit() }
         // What was passed on just now may have changed registers, which are committed with the positions.
         var offsets: [TopicPartition: CommittedOffset] = [:]

@@ -27,11 +27,16 @@ final class ThreadProgress: Sendable {
     let recordsLate = Atomic<Int>(0)
     let recordsRestored = Atomic<Int>(0)
     let commits = Atomic<Int>(0)
+    /// How often a commit was due with everything read and committed.
+    let timesSettled = Atomic<Int>(0)
     let tasks = Atomic<Int>(0)
     /// Whether the thread has nothing left to do; kept by applications that end with their input.
     let isIdle = Atomic<Bool>(false)
     /// What wakes the thread while it waits for records.
     let wakeup = Mutex<Wakeup?>(nil)
+
+    /// Grows whenever the thread gets anywhere.
+    var advances: Int { commits.load(ordering: .relaxed) + timesSettled.load(ordering: .relaxed) }
 
     func add(to progress: inout StreamsProgress) {
         progress.recordsProcessed += recordsProcessed.load(ordering: .relaxed)
