@@ -118,7 +118,8 @@ public final class TaskContext {
         guard store.isLogged else { return nil }
         return ChangelogOutput(
             output: output(named: "\(applicationId)-\(store.changelogTopic)"),
-            partition: taskId.partition
+            partition: taskId.partition,
+            failures: failures
         )
     }
 
@@ -228,4 +229,6 @@ public final class TaskContext {
 /// Gives out the outputs of a thread.
 package protocol OutputProvider: AnyObject {
     func output(to topic: String) throws(ClientError) -> TopicOutput
+    /// Why what was written cannot be committed any more, if that is so.
+    var failure: ClientError? { get }
 }

@@ -86,6 +86,8 @@ public final class FailureHandling {
         attempt: Int
     ) throws -> Bool {
         if let escaping { throw escaping }
+        // What the log refused took the transaction with it: no record of it can be left out.
+        if let failure = outputs.failure { throw failure }
         if case .production = stage, let error = error as? ClientError, !Self.isAboutTheRecord(error) { throw error }
         let failure = FailedRecord(
             stage: stage,

@@ -110,6 +110,8 @@ extension StreamsConfiguration {
 
 /// What feeds global stores writes nothing: no transaction goes with it.
 private final class NoOutputs: OutputProvider {
+    var failure: ClientError? { nil }
+
     func output(to topic: String) throws(ClientError) -> TopicOutput {
         throw ClientError(
             .invalidArgument,
