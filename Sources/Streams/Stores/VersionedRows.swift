@@ -33,6 +33,7 @@ final class VersionedRows: TaskStore {
         _ value: UnsafeRawBufferPointer?,
         validFromMs: Int64
     ) throws -> VersionPlacement {
+        try changelog?.check(keyCount: key.count + VersionedRow.timeCount, valueCount: (value?.count ?? 0) + 1)
         let placement: VersionPlacement
         do {
             placement = try table.put(key, value, at: validFromMs) { key, validFromMs in
