@@ -157,7 +157,6 @@ final class StreamThread: RebalanceListener {
             adaptSlice(to: now - start, hadWork: processed >= slice)
         }
         if late > 0 { progress.recordsLate.add(late, ordering: .relaxed) }
-        if skipped > 0 { progress.recordsSkipped.add(skipped, ordering: .relaxed) }
         isStalled = processed + skipped == 0
         if !isStalled { isDirty = true }
         let isCommitDue =
@@ -417,7 +416,11 @@ final class StreamThread: RebalanceListener {
             outputs: collector,
             globals: globals?.task,
             logger: logger,
-            host: TaskHost(pause: environment.pause, wake: { [progress] in progress.wakeup.withLock { $0 }?.ring() })
+            host: TaskHost(
+                pause: environment.pause,
+                didSkip: { [progress] in progress.recordsSkipped.add(1, ordering: .relaxed) },
+                wake: { [progress] in progress.wakeup.withLock { $0 }?.ring() }
+            )
         )
         task.begin(at: committed)
         let restored = try restorer.restore(task, shouldStop: environment.shouldStop)

@@ -5,9 +5,9 @@ import Synchronization
 public struct StreamsProgress: Hashable, Sendable {
     /// Records taken from source topics since the start, internal ones included.
     public var recordsProcessed = 0
-    /// Records left out because they could not be decoded.
+    /// What was left out because it failed: a record, or one operator's work on it. Kafka: `dropped-records`.
     public var recordsSkipped = 0
-    /// Records that came too late for every window that they belong to. Kafka: `dropped-records`.
+    /// Records that came too late for every window that they belong to. Kafka counts them as dropped records, too.
     public var recordsLate = 0
     /// Records read from changelogs to fill stores.
     public var recordsRestored = 0

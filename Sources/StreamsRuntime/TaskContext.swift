@@ -94,7 +94,7 @@ public final class TaskContext {
             configuration: configuration,
             outputs: outputs,
             logger: logger,
-            pause: host.pause
+            host: host
         )
     }
 

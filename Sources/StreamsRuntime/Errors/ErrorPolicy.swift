@@ -1,5 +1,6 @@
 import MillraceLogClient
 import MillracePrimitives
+import MillraceRecordFormat
 
 /// What an application does with a record at which something fails: Kafka Streams' exception handlers for
 /// deserialisation, processing (KIP-1033) and production.
@@ -117,6 +118,13 @@ public struct FailedRecord: Sendable {
     public var offset: Int64
     /// The source record's timestamp, in milliseconds since 1970; -1 without a source record.
     public var timestampMs: Int64
+    /// The source record's key, as it was read; nil if it is null or there is no source record.
+    public var key: [UInt8]?
+    /// The source record's value, likewise.
+    public var value: [UInt8]?
+    /// The source record's headers, whatever operators have made of them since; without a source record those of the update
+    /// that a store had held back.
+    public var headers: RecordHeaders
 }
 
 /// An error of an operator: which one, and what it threw.
