@@ -34,6 +34,7 @@ struct RecordSizeLimit {
             3 + Varint.size(Int64(keyCount)) + keyCount + Varint.size(Int64(valueCount)) + valueCount
             + max(headersCount, 1)
         let batch = RecordBatchHeader.size + Varint.size(Int64(body)) + body
-        return batch > batchSizeMax ? "takes \(batch) bytes as a batch, and max.message.bytes of the topic allows \(topicMax)" : nil
+        return batch > batchSizeMax
+            ? "takes \(batch) bytes as a batch, and max.message.bytes of the topic allows \(topicMax)" : nil
     }
 }

@@ -216,7 +216,7 @@ package final class StreamTask {
     }
 
     private func timed(_ error: any Error, in part: String) -> any Error {
-        if error.concernsThread { return error }
+        if error is StreamsError || error.concernsThread { return error }
         return StreamsError.timed(id, part: part, underlying: error)
     }
 
@@ -258,7 +258,7 @@ package final class StreamTask {
         for part in commitParticipants {
             do {
                 try part.prepareCommit()
-            } catch let error where error.concernsThread {
+            } catch let error where error is StreamsError || error.concernsThread {
                 throw error
             } catch {
                 throw StreamsError.flushing(id, part: part.name, underlying: error)

@@ -103,6 +103,9 @@ public final class TopicOutput {
         full.append(key: key, value: value, timestamp: timestamp, headers: headers)
     }
 
+    /// Up to this many bytes of key, value and headers no check is needed.
+    var sureSizeMax: Int { sizeLimit.sureSizeMax }
+
     /// Throws if a record with so many bytes of key, value and headers is larger than the settings or the topic allow.
     /// Whoever changes something that follows from what is written asks before.
     @usableFromInline
@@ -160,9 +163,17 @@ final class ProducerFailure {
 
 /// One partition of a changelog topic.
 public struct ChangelogOutput {
-    let output: TopicOutput
+    @usableFromInline let output: TopicOutput
     let partition: Int32
     let failures: FailureHandling
+    @usableFromInline let sureSizeMax: Int
+
+    init(output: TopicOutput, partition: Int32, failures: FailureHandling) {
+        self.output = output
+        self.partition = partition
+        self.failures = failures
+        sureSizeMax = output.sureSizeMax
+    }
 
     /// Throws if a row is larger than the changelog takes. Asked before the store is changed: then a refusal is the
     /// operator's failure at this record, and leaves the store as it was.
@@ -170,8 +181,9 @@ public struct ChangelogOutput {
     /// - Parameters:
     ///   - keyCount: the bytes of the row's key in the changelog.
     ///   - valueCount: those of its value.
+    @inlinable
     public func check(keyCount: Int, valueCount: Int) throws {
-        try output.check(keyCount, valueCount)
+        if keyCount &+ valueCount > sureSizeMax { try output.check(keyCount, valueCount) }
     }
 
     /// Appends a change; a null value says that the key was removed. The store has changed already, so that a failure is

@@ -88,7 +88,9 @@ struct RefusalTests {
         let rows = Stores.keyValue("rows", keys: .utf8, values: .utf8)
         let builder = StreamsBuilder()
         let out: KStream<String, String> = builder.stream("in", keys: .utf8, values: .utf8).process(stores: rows) {
-            record, context, rows in
+            record,
+            context,
+            rows in
             if record.value == "read" { return try context.forward(record.withValue(try rows.get("a") ?? "~")) }
             try rows.put("a", record.value)
         }
@@ -107,7 +109,9 @@ struct RefusalTests {
         )
         let builder = StreamsBuilder()
         let out: KStream<String, String> = builder.stream("in", keys: .utf8, values: .utf8).process(stores: rows) {
-            record, context, rows in
+            record,
+            context,
+            rows in
             if record.value == "read" {
                 return try context.forward(record.withValue(try rows.get("a", startMs: 10) ?? "~"))
             }
@@ -123,7 +127,9 @@ struct RefusalTests {
         let builder = StreamsBuilder()
         let session = Window(startMs: 10, endMs: 20)
         let out: KStream<String, String> = builder.stream("in", keys: .utf8, values: .utf8).process(stores: rows) {
-            record, context, rows in
+            record,
+            context,
+            rows in
             if record.value == "read" {
                 return try context.forward(record.withValue(try rows.get("a", session) ?? "~"))
             }
@@ -138,7 +144,9 @@ struct RefusalTests {
         let rows = Stores.versioned("rows", keys: .utf8, values: .utf8, historyRetention: .seconds(3_600))
         let builder = StreamsBuilder()
         let out: KStream<String, String> = builder.stream("in", keys: .utf8, values: .utf8).process(stores: rows) {
-            record, context, rows in
+            record,
+            context,
+            rows in
             if record.value == "read" {
                 return try context.forward(record.withValue(try rows.get("a")?.value ?? "~"))
             }

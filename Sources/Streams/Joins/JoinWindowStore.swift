@@ -24,6 +24,12 @@ final class JoinWindowStore: TaskStore {
 
     @usableFromInline var memoryBytes: Int { table.rows.memoryBytes }
 
+    /// Throws if a record of so many bytes is larger than the changelog takes.
+    @usableFromInline
+    func check(keyCount: Int, valueCount: Int) throws {
+        try changelog?.check(keyCount: keyCount + WindowTable.changelogSuffixCount, valueCount: valueCount)
+    }
+
     /// Keeps a record; one that is past retention already is left out.
     @usableFromInline
     func put(_ key: UnsafeRawBufferPointer, timeMs: Int64, _ value: UnsafeRawBufferPointer) throws {

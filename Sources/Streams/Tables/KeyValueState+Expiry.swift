@@ -33,22 +33,28 @@ extension KeyValueState {
     func removeExpired(_ entry: Int, _ lifetime: RowLifetime, to next: Out<Key, Change<Value>>) throws {
         let bytes = table.value(at: entry)
         let endMs = lifetime.endMs(ofRowAt: TimestampedValue.timestampMs(bytes) ?? 0)
-        let key = try keys.read(table.key(at: entry))
-        var old: Value?
-        if sendsOldValues, !isCached {
-            old = try values.read(UnsafeRawBufferPointer(rebasing: bytes[TimestampedValue.headCount...]))
-        }
         if isCached {
             table.remove(at: entry)
             record.pointee.cachedUpdates &+= 1
             table.noteContext(at: entry, TouchContext(timestampMs: endMs, token: record.pointee.cachedUpdates))
             _ = takeHeaders(entry)
-            if table.isOverCacheBound { try flush() }
+            if table.isOverCacheBound { try failures.passOn(heldBy: name) { try flush() } }
             return
         }
-        try changelog?.append(key: table.key(at: entry), value: nil, timestamp: endMs)
-        table.remove(at: entry)
-        try release(entry, key, Change(new: nil, old: old), endMs, to: next)
+        // The row's end is not the work of the record that is under way, if one is.
+        try failures.passOn(heldBy: name) {
+            let row = try guarded.attempt { () throws -> (key: Key, old: Value?) in
+                let value = UnsafeRawBufferPointer(rebasing: bytes[TimestampedValue.headCount...])
+                return (try keys.read(table.key(at: entry)), sendsOldValues ? try values.read(value) : nil)
+            }
+            try changelog?.append(key: table.key(at: entry), value: nil, timestamp: endMs)
+            table.remove(at: entry)
+            guard let row else {
+                _ = takeHeaders(entry)
+                return
+            }
+            try release(entry, row.key, Change(new: nil, old: row.old), endMs, to: next)
+        }
     }
 }
 

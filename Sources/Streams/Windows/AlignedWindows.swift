@@ -69,7 +69,6 @@ extension WindowedAggregation {
         late: Port<Key, Value>?,
         _ folding: Folding<Key, Value, Aggregate>
     ) {
-        let name = assembly.name(of: node)
         let target = table.port
         let (store, keys, values) = (store, keys, values)
         input.port.add { context in
@@ -81,7 +80,6 @@ extension WindowedAggregation {
             let emitsOnClose = !rows.sendsUpdates
             if emitsOnClose { clock.emit(rows.emission(to: next), in: context) }
             context.enlist(clock)
-            let guarded = context.guarded(name)
             let streamTime = clock.streamTime
             let graceMs = windows.graceMs
             return Out { key, value, timestamp in
@@ -96,9 +94,7 @@ extension WindowedAggregation {
                         return
                     }
                     isInTime = true
-                    try rows.update(key, from: startMs, timestamp, to: next) { aggregate in
-                        try guarded.attempt { try folding.apply(key, value, &aggregate) }
-                    }
+                    try rows.update(key, from: startMs, timestamp, to: next) { try folding.apply(key, value, &$0) }
                 }
                 if isLate, !isInTime { try late.take(key, value, timestamp) }
                 if emitsOnClose { try clock.check() }

@@ -13,7 +13,6 @@ extension WindowedAggregation {
         late: Port<Key, Value>?,
         _ folding: Folding<Key, Value, Aggregate>
     ) {
-        let name = assembly.name(of: node)
         let target = table.port
         let (store, keys, values) = (store, keys, values)
         let isAbsent = Absence.check(Value.self)
@@ -26,7 +25,6 @@ extension WindowedAggregation {
             let emitsOnClose = !rows.sendsUpdates
             if emitsOnClose { clock.emit(rows.emission(to: next), in: context) }
             context.enlist(clock)
-            let guarded = context.guarded(name)
             let streamTime = clock.streamTime
             let (graceMs, differenceMs) = (windows.graceMs, windows.sizeMs)
             return Out { key, value, timestamp in
@@ -37,8 +35,8 @@ extension WindowedAggregation {
                 if timestamp.addingSaturated(differenceMs) < closedMs {
                     return try late.take(key, value, timestamp)
                 }
-                let sliding = SlidingUpdate(rows, key, timestamp, differenceMs, closedMs, next) { aggregate in
-                    try guarded.attempt { try folding.apply(key, value, &aggregate) }
+                let sliding = SlidingUpdate(rows, key, timestamp, differenceMs, closedMs, next) {
+                    try folding.apply(key, value, &$0)
                 }
                 if timestamp < differenceMs { return try sliding.runEarly() }
                 try sliding.run()
@@ -64,7 +62,7 @@ struct SlidingUpdate<Key, Aggregate> {
     @usableFromInline let differenceMs: Int64
     @usableFromInline let closedMs: Int64
     @usableFromInline let next: WindowState<Key, Aggregate>.Target
-    @usableFromInline let change: (inout Aggregate?) throws -> Aggregate??
+    @usableFromInline let change: (inout Aggregate?) throws -> Aggregate?
 
     /// What the windows that are there tell about the records around this one.
     @usableFromInline
@@ -92,7 +90,7 @@ struct SlidingUpdate<Key, Aggregate> {
         _ differenceMs: Int64,
         _ closedMs: Int64,
         _ next: WindowState<Key, Aggregate>.Target,
-        _ change: @escaping (inout Aggregate?) throws -> Aggregate??
+        _ change: @escaping (inout Aggregate?) throws -> Aggregate?
     ) {
         self.rows = rows
         self.key = key
@@ -116,7 +114,7 @@ struct SlidingUpdate<Key, Aggregate> {
                 found.hasRight = true
                 continue
             }
-            let row = try rows.row(at: entry)
+            guard let row = try rows.attemptRow(at: entry) else { return }
             if endMs < timestamp {
                 found.previousMs = row.timestampMs
                 found.left = row.value
@@ -150,11 +148,12 @@ struct SlidingUpdate<Key, Aggregate> {
             if startMs > timestamp {
                 found.hasRight = true
             } else if startMs == 0 {
-                let row = try rows.row(at: entry)
+                guard let row = try rows.attemptRow(at: entry) else { return }
                 shared = row
                 if row.timestampMs < timestamp { found.previousMs = row.timestampMs }
             } else {
-                found.right = try rows.row(at: entry)
+                guard let row = try rows.attemptRow(at: entry) else { return }
+                found.right = row
                 try update(from: startMs)
             }
         }

@@ -25,6 +25,9 @@ final class WindowState<Key, Value>: TaskStore {
     /// Whether updates are passed on at all: windows that are passed on when they close are read at that time.
     @usableFromInline let sendsUpdates: Bool
     @usableFromInline let scratch = Scratch()
+    /// Runs the serdes, and the function that changes a row: when one throws, the row stays as it was.
+    @usableFromInline let guarded: OperatorGuard
+    @usableFromInline let failures: FailureHandling
     @usableFromInline let held: HeldUpdates
     @usableFromInline var flushing: FlushHeld?
 
@@ -37,6 +40,8 @@ final class WindowState<Key, Value>: TaskStore {
     ) {
         let definition = store.definition
         name = definition.name
+        guarded = context.guarded(store.operatorName)
+        failures = context.failures
         isLogged = definition.isLogged
         isCached = definition.isCached && context.cacheMaximumBytes > 0
         windows = WindowTable(
@@ -62,11 +67,26 @@ final class WindowState<Key, Value>: TaskStore {
 
     // Writing
 
-    /// Takes the key of a record; false if its serde writes it as null, and the record is left out.
+    /// Takes the key of a record; false if its serde writes it as null or not at all, and the record is left out.
     @inlinable
     func begin(_ key: Key) throws -> Bool {
-        scratch.key.pointee.removeAll()
-        return try keys.write(key, &scratch.key.pointee)
+        try guarded.attempt {
+            scratch.key.pointee.removeAll()
+            return try keys.write(key, &scratch.key.pointee)
+        } == true
+    }
+
+    /// Writes the new value of a row of the record's key to `scratch`, and sees whether the changelog takes the two; false
+    /// for none.
+    @inlinable
+    func encode(_ value: Value?) throws -> Bool {
+        scratch.value.pointee.removeAll()
+        guard let value, try values.write(value, &scratch.value.pointee) else { return false }
+        try changelog?.check(
+            keyCount: scratch.key.pointee.count &+ WindowTable.changelogSuffixCount,
+            valueCount: scratch.value.pointee.count
+        )
+        return true
     }
 
     /// Reads the row of the record's key in a window, lets `change` make the new value (nil inside removes the row, nil
@@ -83,7 +103,7 @@ final class WindowState<Key, Value>: TaskStore {
         _ timestamp: Int64,
         seed: Value? = nil,
         to next: Target,
-        _ change: (inout Value?) throws -> Value??
+        _ change: (inout Value?) throws -> Value?
     ) throws {
         let rows = windows.rows.bytes
         let (entry, isNew) = windows.insertOrFind(scratch.key.pointee.bytes, startMs: startMs)
@@ -91,24 +111,30 @@ final class WindowState<Key, Value>: TaskStore {
         if entry < 0 { return }
         var value = seed
         var newTimestamp = timestamp
-        let new: Value?
+        var hasValue = false
+        let made: Value??
         do {
-            if !isNew {
-                let bytes = rows.value(at: entry)
-                newTimestamp = max(timestamp, TimestampedValue.timestampMs(bytes) ?? timestamp)
-                value = try values.read(UnsafeRawBufferPointer(rebasing: bytes[TimestampedValue.headCount...]))
+            made = try guarded.attempt {
+                value = seed
+                if !isNew {
+                    let bytes = rows.value(at: entry)
+                    newTimestamp = max(timestamp, TimestampedValue.timestampMs(bytes) ?? timestamp)
+                    value = try values.read(UnsafeRawBufferPointer(rebasing: bytes[TimestampedValue.headCount...]))
+                }
+                let new = try change(&value)
+                hasValue = try encode(new)
+                return new
             }
-            guard let result = try change(&value) else {
-                if isNew { windows.rows.remove(at: entry) }
-                return
-            }
-            new = result
         } catch {
             if isNew { windows.rows.remove(at: entry) }
             throw error
         }
-        let old = isNew && seed != nil ? nil : value
-        try write(key, at: entry, isNew: isNew, from: startMs, Change(new: new, old: old), newTimestamp, to: next)
+        guard let new = made else {
+            if isNew { windows.rows.remove(at: entry) }
+            return
+        }
+        let update = Change(new: new, old: isNew && seed != nil ? nil : value)
+        try write(key, at: entry, isNew: isNew, hasValue: hasValue, from: startMs, update, newTimestamp, to: next)
     }
 
     /// Makes a row of the record's key with a value that is known; does nothing if there is one.
@@ -116,31 +142,26 @@ final class WindowState<Key, Value>: TaskStore {
     func add(_ key: Key, from startMs: Int64, _ value: Value, _ timestamp: Int64, to next: Target) throws {
         let (entry, isNew) = windows.insertOrFind(scratch.key.pointee.bytes, startMs: startMs)
         guard entry >= 0, isNew else { return }
-        try write(key, at: entry, isNew: true, from: startMs, Change(new: value, old: nil), timestamp, to: next)
+        guard let hasValue = try guarded.attempt({ try encode(value) }) else {
+            return windows.rows.remove(at: entry)
+        }
+        let update = Change(new: value, old: nil)
+        try write(key, at: entry, isNew: true, hasValue: hasValue, from: startMs, update, timestamp, to: next)
     }
 
-    /// Stores a row's new value, and passes the update on or holds it back.
+    /// Stores a row's new value, which is in `scratch` if there is one, and passes the update on or holds it back.
     @inlinable
     func write(
         _ key: Key,
         at entry: Int,
         isNew: Bool,
+        hasValue: Bool,
         from startMs: Int64,
         _ change: Change<Value>,
         _ timestamp: Int64,
         to next: Target
     ) throws {
         let valueWriter = scratch.value
-        valueWriter.pointee.removeAll()
-        var hasValue = false
-        if let new = change.new {
-            do {
-                hasValue = try values.write(new, &valueWriter.pointee)
-            } catch {
-                if isNew { windows.rows.remove(at: entry) }
-                throw error
-            }
-        }
         if hasValue {
             windows.rows.bytes.setTimestampedValue(at: entry, timestampMs: timestamp, valueWriter.pointee.bytes)
             if isNew { windows.rows.didAdd(entry, timeMs: startMs) }
@@ -152,7 +173,7 @@ final class WindowState<Key, Value>: TaskStore {
             // What was not there and is not there now has nothing to be written down.
             guard hasValue || !isNew else { return }
             held.hold(entry, timestamp)
-            if windows.rows.bytes.isOverCacheBound { try flush() }
+            if windows.rows.bytes.isOverCacheBound { try failures.passOn(heldBy: name) { try flush() } }
             return
         }
         try log(from: startMs, hasValue ? valueWriter.pointee.bytes : nil, timestamp)
@@ -183,12 +204,19 @@ final class WindowState<Key, Value>: TaskStore {
         return (value, TimestampedValue.timestampMs(bytes) ?? -1)
     }
 
+    /// A row's value and timestamp for an operator that goes by several rows; nil if the value cannot be read, and the
+    /// record is left out.
+    @inlinable
+    func attemptRow(at entry: Int) throws -> (value: Value, timestampMs: Int64)? {
+        try guarded.attempt { try row(at: entry) }
+    }
+
     /// Passes on the rows of windows that begin in a range of times, by start, then key.
     @inlinable
     func emit(fromMs: Int64, throughMs: Int64, to next: Target) throws {
         for entry in windows.starting(fromMs: fromMs, throughMs: throughMs) {
-            let key = try keys.read(windows.rows.key(at: entry))
-            let (value, timestampMs) = try row(at: entry)
+            let found = try guarded.attempt { (key: try keys.read(windows.rows.key(at: entry)), try row(at: entry)) }
+            guard let (key, (value, timestampMs)) = found else { continue }
             let window = window(from: windows.startMs(at: entry))
             try next.push(Windowed(key: key, window: window), Change(new: value, old: nil), timestampMs)
         }
@@ -249,13 +277,19 @@ final class WindowState<Key, Value>: TaskStore {
             logKey.key.pointee.removeAll()
             windows.appendChangelogKey(of: dirty.key, to: &logKey.key.pointee)
             try changelog?.append(key: logKey.key.pointee.bytes, value: newBytes, timestamp: timestamp)
-            let key = try keys.read(windows.rows.key(at: dirty.entry))
-            let windowed = Windowed(key: key, window: window(from: windows.startMs(at: dirty.entry)))
-            var change = Change(new: try newBytes.map(values.read), old: nil)
-            if sendsOldValues, let old = dirty.oldValue {
-                change.old = try values.read(UnsafeRawBufferPointer(rebasing: old[TimestampedValue.headCount...]))
+            let update = try guarded.attempt { () throws -> (key: Key, change: Change<Value>) in
+                var change = Change(new: try newBytes.map(values.read), old: nil)
+                if sendsOldValues, let old = dirty.oldValue {
+                    change.old = try values.read(UnsafeRawBufferPointer(rebasing: old[TimestampedValue.headCount...]))
+                }
+                return (try keys.read(windows.rows.key(at: dirty.entry)), change)
             }
-            try held.release(dirty.entry) { try next.push(windowed, change, timestamp) }
+            guard let update else {
+                _ = held.takeHeaders(dirty.entry)
+                return
+            }
+            let windowed = Windowed(key: update.key, window: window(from: windows.startMs(at: dirty.entry)))
+            try held.release(dirty.entry) { try next.push(windowed, update.change, timestamp) }
         }
     }
 }

@@ -122,8 +122,7 @@ public struct FailedRecord: Sendable {
     public var key: [UInt8]?
     /// The source record's value, likewise.
     public var value: [UInt8]?
-    /// The source record's headers, whatever operators have made of them since; without a source record those of the update
-    /// that a store had held back.
+    /// The source record's headers, whatever operators have made of them since.
     public var headers: RecordHeaders
 }
 

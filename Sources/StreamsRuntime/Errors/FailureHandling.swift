@@ -57,6 +57,25 @@ public final class FailureHandling {
         if let escaping { throw escaping }
     }
 
+    /// Passes on what a part of the task has held back, which belongs to no single record: what fails meanwhile is not the
+    /// failure of the record under way, if there is one.
+    ///
+    /// - Parameter name: what held it back: an operator or a store.
+    public func passOn(heldBy name: String, _ body: () throws -> Void) throws {
+        let (partition, sourceHeaders) = (self.partition, record.pointee.sourceHeaders)
+        defer {
+            self.partition = partition
+            record.pointee.sourceHeaders = sourceHeaders
+        }
+        self.partition = nil
+        record.pointee.sourceHeaders = nil
+        do {
+            try body()
+        } catch let error as OperatorError {
+            throw StreamsError.flushing(task, part: name, underlying: error)
+        }
+    }
+
     /// What a source stops with at a record without a valid timestamp.
     public func failureWithoutTime() -> any Error {
         StreamsError.invalidTimestamp(
@@ -135,7 +154,7 @@ public final class FailureHandling {
             key: hasRecord ? current.key.map { [UInt8]($0) } : nil,
             value: hasRecord ? current.value.map { [UInt8]($0) } : nil,
             // Headers that cannot be read are none: the record has failed anyway.
-            headers: (try? RecordHeaders(decoding: current.sourceHeaders ?? current.headers)) ?? []
+            headers: hasRecord ? (try? RecordHeaders(decoding: current.sourceHeaders ?? current.headers)) ?? [] : []
         )
     }
 

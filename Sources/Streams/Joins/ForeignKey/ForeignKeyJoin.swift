@@ -122,31 +122,36 @@ extension KTable {
         )
         assembly.graph.add(definition, usedBy: answerId, isNamed: isNamed)
         for store in rows.stores { assembly.graph.connect(answerId, to: store) }
+        let answerName = assembly.name(of: answerId)
         source.port.add { context in
             let state = context.store(named: definition.name) { SubscriptionState(definition, in: context) }
-            let sender = AnswerSender(to: context.output(to: answers), in: context)
+            let sender = AnswerSender(answerName, to: context.output(to: answers), in: context)
             let lookup = rows.compose(context)
+            let guarded = context.guarded(answerName)
             let record = context.record
             return Out { key, subscription, timestamp in
                 let keyBytes = key == nil ? nil : record.pointee.key
-                if let keyBytes { try state.apply(subscription, to: keyBytes, timestamp) }
-                let row = try key.flatMap { try lookup.latest($0) }
-                switch subscription.instruction {
-                case .unsubscribe: return
-                case .subscribeAndAnswerMatch: if row == nil { return }
-                case .unsubscribeAndAnswer, .subscribe: break
+                let answer = try guarded.attempt { () throws -> (hasRow: Bool, timestampMs: Int64)? in
+                    if let keyBytes { try state.apply(subscription, to: keyBytes, timestamp) }
+                    let row = try key.flatMap { try lookup.latest($0) }
+                    switch subscription.instruction {
+                    case .unsubscribe: return nil
+                    case .subscribeAndAnswerMatch: if row == nil { return nil }
+                    case .unsubscribeAndAnswer, .subscribe: break
+                    }
+                    var hasRow = false
+                    if let row, subscription.instruction != .unsubscribeAndAnswer {
+                        hasRow = try values.write(row.value, &sender.beginRow().pointee)
+                    }
+                    return (hasRow, max(timestamp, row?.timestampMs ?? timestamp))
                 }
-                var hasRow = false
-                if let row, subscription.instruction != .unsubscribeAndAnswer {
-                    hasRow = try values.write(row.value, &sender.beginRow().pointee)
-                }
-                let time = max(timestamp, row?.timestampMs ?? timestamp)
+                guard case .some(.some(let answer)) = answer else { return }
                 try sender.send(
                     to: subscription.key,
                     in: subscription.partition,
                     subscription.hash,
-                    hasRow: hasRow,
-                    time
+                    hasRow: answer.hasRow,
+                    answer.timestampMs
                 )
             }
         }
@@ -157,14 +162,18 @@ extension KTable {
             after: [node]
         )
         assembly.graph.connect(notifyId, to: definition.name)
+        let notifyName = assembly.name(of: notifyId)
         port.add { context in
             let state = context.store(named: definition.name) { SubscriptionState(definition, in: context) }
-            let sender = AnswerSender(to: context.output(to: answers), in: context)
+            let sender = AnswerSender(notifyName, to: context.output(to: answers), in: context)
+            let guarded = context.guarded(notifyName)
             return Out { key, change, timestamp in
                 guard change.isLatest else { return }
-                guard try keys.write(key, &sender.beginKey().pointee) else { return }
-                var hasRow = false
-                if let value = change.new { hasRow = try values.write(value, &sender.beginRow().pointee) }
+                let encoded = try guarded.attempt { () throws -> Bool? in
+                    guard try keys.write(key, &sender.beginKey().pointee) else { return nil }
+                    return try change.new.map { try values.write($0, &sender.beginRow().pointee) } ?? false
+                }
+                guard case .some(.some(let hasRow)) = encoded else { return }
                 try state.forEach(of: sender.key) { leftKey, hash, partition in
                     try sender.send(to: leftKey, in: partition, hash, hasRow: hasRow, timestamp)
                 }
@@ -211,19 +220,21 @@ extension KTable {
             let guarded = context.guarded(operatorName)
             let scratch = Scratch()
             return Out { key, answer, timestamp in
-                let row = try lookup.latest(key)
-                var hash: Hash128?
-                if let row {
-                    let writer = scratch.value
-                    writer.pointee.removeAll()
-                    if try values.write(row.value, &writer.pointee) { hash = Hashes.murmur3(writer.pointee.bytes) }
-                    withExtendedLifetime(scratch) {}
+                let result = try guarded.attempt { () throws -> Joined?? in
+                    let row = try lookup.latest(key)
+                    var hash: Hash128?
+                    if let row {
+                        let writer = scratch.value
+                        writer.pointee.removeAll()
+                        if try values.write(row.value, &writer.pointee) { hash = Hashes.murmur3(writer.pointee.bytes) }
+                        withExtendedLifetime(scratch) {}
+                    }
+                    // The left row has changed since it asked, and has asked again.
+                    guard hash == answer.hash else { return nil }
+                    guard let row else { return .some(nil) }
+                    return .some(try join(row.value, try answer.row.map { try rightValues.read($0) }))
                 }
-                // The left row has changed since it asked, and has asked again.
-                guard hash == answer.hash else { return }
-                guard let row else { return try next.push(key, nil, timestamp) }
-                let right = try answer.row.map { try rightValues.read($0) }
-                guard let joined = try guarded.attempt({ try join(row.value, right) }) else { return }
+                guard case .some(.some(let joined)) = result else { return }
                 try next.push(key, joined, timestamp)
             }
         }
@@ -266,43 +277,74 @@ struct ForeignKeySubscribing<Key, Value, RightKey>: Sendable {
 
     @inlinable
     func compose(_ context: TaskContext) -> Out<Key, Change<Value>> {
-        let sender = SubscriptionSender(to: context.output(to: topic), in: context)
+        let sender = SubscriptionSender(name, to: context.output(to: topic), in: context)
         let guarded = context.guarded(name)
         let (keys, values, rightKeys) = (keys, values, rightKeys)
         let (foreignKey, isLeft) = (foreignKey, isLeft)
         return Out { key, change, timestamp in
             guard change.isLatest else { return }
-            sender.begin()
-            guard try keys.write(key, &sender.row.key.pointee) else { return }
-            guard
-                let old = try guarded.attempt({ try change.old.flatMap { try foreignKey(key, $0) } }),
-                let new = try guarded.attempt({ try change.new.flatMap { try foreignKey(key, $0) } })
-            else { return }
             let former = sender.foreignKeys.key
             let current = sender.foreignKeys.value
-            let hasOld = try old.map { try rightKeys.write($0, &former.pointee) } ?? false
-            let hasNew = try new.map { try rightKeys.write($0, &current.pointee) } ?? false
-            let plan = sender.plan(
-                isLeft: isLeft,
-                hasOldRow: change.old != nil,
-                hasOldKey: hasOld,
-                hasNewRow: change.new != nil,
-                hasNewKey: hasNew
-            )
-            var hash: Hash128?
-            if let value = change.new, try values.write(value, &sender.row.value.pointee) {
-                hash = Hashes.murmur3(sender.row.value.pointee.bytes)
+            // All that may fail comes first: the right rows are told of the change, or nothing is.
+            let prepared = try guarded.attempt { () throws -> Prepared? in
+                sender.begin()
+                guard try keys.write(key, &sender.row.key.pointee) else { return nil }
+                let old = try change.old.flatMap { try foreignKey(key, $0) }
+                let new = try change.new.flatMap { try foreignKey(key, $0) }
+                let hasOld = try old.map { try rightKeys.write($0, &former.pointee) } ?? false
+                let hasNew = try new.map { try rightKeys.write($0, &current.pointee) } ?? false
+                var hash: Hash128?
+                if let value = change.new, try values.write(value, &sender.row.value.pointee) {
+                    hash = Hashes.murmur3(sender.row.value.pointee.bytes)
+                }
+                return Prepared(
+                    plan: sender.plan(
+                        isLeft: isLeft,
+                        hasOldRow: change.old != nil,
+                        hasOldKey: hasOld,
+                        hasNewRow: change.new != nil,
+                        hasNewKey: hasNew
+                    ),
+                    hash: hash,
+                    hasNewKey: hasNew,
+                    formerPartition: try partition(old, timestamp, sender),
+                    currentPartition: try partition(hasNew ? new : nil, timestamp, sender)
+                )
             }
-            guard let formerPartition = try guarded.attempt({ try partition(old, timestamp, sender) }),
-                let currentPartition = try guarded.attempt({ try partition(hasNew ? new : nil, timestamp, sender) })
-            else { return }
-            if let instruction = plan.former {
-                try sender.send(instruction, hash, to: former.pointee.bytes, in: formerPartition, timestamp)
+            guard case .some(.some(let prepared)) = prepared else { return }
+            let hash = prepared.hash
+            if let instruction = prepared.plan.former {
+                try sender.send(instruction, hash, to: former.pointee.bytes, in: prepared.formerPartition, timestamp)
             }
-            if let instruction = plan.current {
-                let target = hasNew ? current.pointee.bytes : nil
-                try sender.send(instruction, hash, to: target, in: currentPartition, timestamp)
+            if let instruction = prepared.plan.current {
+                let target = prepared.hasNewKey ? current.pointee.bytes : nil
+                try sender.send(instruction, hash, to: target, in: prepared.currentPartition, timestamp)
             }
+        }
+    }
+
+    /// What the right table is to be told of a change, beside the keys in the sender's scratch.
+    @usableFromInline
+    struct Prepared {
+        @usableFromInline let plan: SubscriptionPlan
+        @usableFromInline let hash: Hash128?
+        @usableFromInline let hasNewKey: Bool
+        @usableFromInline let formerPartition: Int32?
+        @usableFromInline let currentPartition: Int32?
+
+        @usableFromInline
+        init(
+            plan: SubscriptionPlan,
+            hash: Hash128?,
+            hasNewKey: Bool,
+            formerPartition: Int32?,
+            currentPartition: Int32?
+        ) {
+            self.plan = plan
+            self.hash = hash
+            self.hasNewKey = hasNewKey
+            self.formerPartition = formerPartition
+            self.currentPartition = currentPartition
         }
     }
 
