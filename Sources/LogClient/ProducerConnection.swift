@@ -61,6 +61,7 @@ public protocol ProducerConnection: AnyObject, Sendable {
 }
 
 extension ProducerConnection {
+    /// Unknown, and left to the log.
     public func maximumBatchSize(of topic: String) throws(ClientError) -> Int? { nil }
 
     /// Takes the transactional id over: an older owner is fenced, and what it left open is aborted.

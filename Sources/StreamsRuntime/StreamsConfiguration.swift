@@ -63,9 +63,10 @@ public struct StreamsConfiguration: Sendable {
     public var requiresExplicitNames = false
     /// What happens to a record that cannot be decoded. Kafka: `deserialization.exception.handler`.
     public var onDecodingError = ErrorPolicy.fail
-    /// What happens to a record at which an operator throws. Kafka: `processing.exception.handler` (KIP-1033).
+    /// What happens to a record at which an operator fails: a function that it was given throws, or a serde of its store, or
+    /// the row is too large for the store's changelog. Kafka: `processing.exception.handler` (KIP-1033).
     public var onProcessingError = ErrorPolicy.fail
-    /// What happens to a result that cannot be written: its serde throws, it is too large, its topic does not exist.
+    /// What happens to a result that cannot be written to its topic: its serde throws, it is too large, there is no such topic.
     /// Kafka: `production.exception.handler`.
     public var onProductionError = ErrorPolicy.fail
     /// What happens when a thread meets an error that no policy took care of. Kafka: the uncaught exception handler.

@@ -1,5 +1,4 @@
 import Millrace
-import MillraceSimulationKit
 import Synchronization
 import Testing
 
@@ -50,7 +49,7 @@ struct ErrorPolicyTests {
         try await world.run(try refusingBad()) { $0.onProcessingError = .deadLetter(topic: "dead") }
         #expect(try await world.texts(of: "dead") == ["b=bad"])
         let dead = try await world.records(of: "dead").first
-        #expect(text(dead, "exception") == "Refused")
+        #expect(text(dead, "exception") == "StreamsTests.ErrorPolicyTests.Refused")
         #expect(text(dead, "operator") == "check")
         #expect(text(dead, "topic") == "in")
         #expect(text(dead, "offset") == "1")

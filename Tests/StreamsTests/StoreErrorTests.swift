@@ -157,7 +157,7 @@ struct StoreErrorTests {
         #expect(try await world.texts(of: "dead") == ["b=bad"])
     }
 
-    @Test("a join that looks a row up in a table without a store takes what fails there for its own", arguments: [false, true])
+    @Test("what fails as a join looks a row up in a table without a store is its own failure", arguments: [false, true])
     func lookups(isLeft: Bool) async throws {
         let world = try await World(["in": 1, "rows": 1, "out": 1, "dead": 1])
         try await world.write([("a", "row"), ("b", "bad")], to: "rows")

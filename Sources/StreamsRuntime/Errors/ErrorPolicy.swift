@@ -15,7 +15,7 @@ public struct ErrorPolicy: Sendable {
     public enum Response: Hashable, Sendable {
         /// Stop with an error that says where. With a topic, the record is also written there, in a transaction of its
         /// own after the failed one has been aborted, so that it can be seen and dealt with; it comes again each time
-        /// the application fails at this record.
+        /// the application fails at this record, with `UncaughtErrorPolicy.replaceThread` at each new beginning.
         case fail(deadLetterTopic: String? = nil)
         /// Leave out what failed, log and count it, go on.
         case skip
