@@ -14,7 +14,7 @@ struct StoreErrorTests {
             if text.hasSuffix("bad") { throw SerdeError.invalid("bad") }
             writer.append(utf8: text)
         },
-        decode: { bytes in String(decoding: bytes, as: UTF8.self) }
+        decode: { bytes in bytes.withUnsafeBytes { String(decoding: $0, as: UTF8.self) } }
     )
 
     private func run(
@@ -157,7 +157,7 @@ struct StoreErrorTests {
         #expect(try await world.texts(of: "dead") == ["b=bad"])
     }
 
-    @Test("what fails as a join looks a row up in a table without a store is its own failure", arguments: [false, true])
+    @Test("what fails as a join looks up in a table without a store is its own failure", arguments: [false, true])
     func lookups(isLeft: Bool) async throws {
         let world = try await World(["in": 1, "rows": 1, "out": 1, "dead": 1])
         try await world.write([("a", "row"), ("b", "bad")], to: "rows")
