@@ -38,7 +38,7 @@ struct StoreErrorTests {
         as final: String = "a=134",
         cacheMaximumBytes: Int = 0,
         sourceLocation: SourceLocation = #_sourceLocation,
-        _ build: (KStream<String, String>) -> KStream<String, String>
+        _ build: (KStream<String, String>) -> KStream<String, String?>
     ) async throws {
         let world = try await World(["in": 1, "out": 1, "dead": 1])
         let values = ["1", "bad", "3"].map { ProducerRecord(topic: "in", key: "a", value: $0, timestamp: 1_000) }
@@ -76,9 +76,9 @@ struct StoreErrorTests {
     @Test("an aggregate of a window that cannot be written leaves the row as it was", arguments: [0, 1 << 20])
     func windowedAggregate(cacheMaximumBytes: Int) async throws {
         try await expectRowKept(cacheMaximumBytes: cacheMaximumBytes) { stream in
-            stream.groupByKey().windowedBy(.tumbling(size: .seconds(10)))
+            stream.groupByKey().windowedBy(.tumbling(size: .seconds(10), grace: .zero))
                 .aggregate(initial: { "" }, aggregates: Self.picky, named: "add") { $2 + $1 }
-                .toStream().map { ($0.key, $1) }
+                .toStream(keys: .utf8) { windowed, _ in windowed.key }
         }
     }
 
@@ -87,7 +87,7 @@ struct StoreErrorTests {
         try await expectRowKept(cacheMaximumBytes: cacheMaximumBytes) { stream in
             stream.groupByKey().windowedBy(.sessions(inactivityGap: .seconds(10), grace: .zero))
                 .aggregate(initial: { "" }, aggregates: Self.picky, named: "add", merge: { $1 + $2 }) { $2 + $1 }
-                .toStream().map { ($0.key, $1 ?? "") }
+                .toStream(keys: .utf8) { windowed, _ in windowed.key }
         }
     }
 
@@ -135,7 +135,7 @@ struct StoreErrorTests {
         builder.table("in", keys: .utf8, values: .utf8)
             .mapValues(values: Self.picky) { $0 }
             .suppress(until: .timeLimit(.zero), named: "hold")
-            .toStream().to("out", values: .utf8.optional)
+            .toStream().to("out", values: .utf8)
         try await run(try builder.build(), in: world)
         #expect(try await world.texts() == ["a=1", "c=3"])
         #expect(try await world.texts(of: "dead") == ["b=bad"])
@@ -151,7 +151,7 @@ struct StoreErrorTests {
         let rows = builder.table("rows", keys: Self.picky, values: .utf8)
         builder.table("in", keys: .utf8, values: .utf8)
             .join(rows, foreignKey: { $0 }) { value, row in value + row }
-            .toStream().to("out", values: .utf8.optional)
+            .toStream().to("out", values: .utf8)
         try await run(try builder.build(), in: world)
         #expect(try await world.texts() == ["a=rrow", "c=rrow"])
         #expect(try await world.texts(of: "dead") == ["b=bad"])
@@ -184,7 +184,7 @@ struct StoreErrorTests {
     private func expectNoRecord(
         cacheMaximumBytes: Int = 0,
         sourceLocation: SourceLocation = #_sourceLocation,
-        _ build: (KStream<String, String>) -> KStream<String, String>
+        _ build: (KStream<String, String>) -> KStream<String, String?>
     ) async throws {
         let world = try await World(["in": 1, "dead": 1])
         let times: [Int64] = [1_000, 2_000, 60_000]
@@ -204,15 +204,15 @@ struct StoreErrorTests {
     @Test("what fails when a window closes is not the failure of the record that closed it")
     func closingWindows() async throws {
         try await expectNoRecord { stream in
-            stream.groupByKey().windowedBy(.tumbling(size: .seconds(10))).emitStrategy(.onWindowClose)
-                .reduce { $0 + $1 }.toStream().map { ($0.key, $1) }
+            stream.groupByKey().windowedBy(.tumbling(size: .seconds(10), grace: .zero)).emitStrategy(.onWindowClose)
+                .reduce { $0 + $1 }.toStream(keys: .utf8) { windowed, _ in windowed.key }
         }
     }
 
     @Test("what fails when a cache has no room is not the failure of the record that came last")
     func fullCache() async throws {
         try await expectNoRecord(cacheMaximumBytes: 1) { stream in
-            stream.groupByKey().reduce { $0 + $1 }.toStream().mapValues { $0 }
+            stream.groupByKey().reduce { $0 + $1 }.toStream()
         }
     }
 
@@ -220,7 +220,7 @@ struct StoreErrorTests {
     func suppressed() async throws {
         try await expectNoRecord { stream in
             stream.groupByKey().reduce { $0 + $1 }
-                .suppress(until: .timeLimit(.seconds(5))).toStream().mapValues { $0 ?? "" }
+                .suppress(until: .timeLimit(.seconds(5))).toStream()
         }
     }
 
