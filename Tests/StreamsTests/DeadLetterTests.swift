@@ -14,7 +14,7 @@ struct DeadLetterTests {
         let builder = StreamsBuilder()
         builder.stream("in", keys: .utf8, values: .utf8)
             .mapHeaders { _ in [RecordHeader("set", text: "by an operator")] }
-            .peek(named: "check") { _, _ in throw Refused() }
+            .forEach(named: "check") { _, _ in throw Refused() }
         return try builder.build()
     }
 
