@@ -38,6 +38,30 @@ enum Prose {
         }
     }
 
+    /// A link in a document that is no address names a file or folder beside it.
+    static func checkLinks(_ files: [SourceText], paths: [String]) -> [Violation] {
+        var known = Set(paths)
+        for path in paths {
+            let parts = path.split(separator: "/")
+            for count in 0..<parts.count { known.insert(parts.prefix(count).joined(separator: "/")) }
+        }
+        return files.filter(\.isMarkdown).flatMap { file in
+            let folder = file.path.split(separator: "/").dropLast().map(String.init)
+            return file.prose.flatMap { line, text in
+                text.split(separator: "](", omittingEmptySubsequences: false).dropFirst().compactMap { rest in
+                    let target = rest.prefix { $0 != ")" && $0 != "#" }
+                    guard !target.isEmpty, !target.contains("://") else { return nil }
+                    var parts = folder
+                    for part in target.split(separator: "/") where part != "." {
+                        if part == ".." { _ = parts.popLast() } else { parts.append(String(part)) }
+                    }
+                    guard !known.contains(parts.joined(separator: "/")) else { return nil }
+                    return file.violation(line, "there is no \(target); link to what is there")
+                }
+            }
+        }
+    }
+
     static func checkLeftovers(_ files: [SourceText]) -> [Violation] {
         files.flatMap { file in
             file.comments.indices.flatMap { number in
