@@ -47,19 +47,24 @@ enum Prose {
         }
         return files.filter(\.isMarkdown).flatMap { file in
             let folder = file.path.split(separator: "/").dropLast().map(String.init)
-            return file.prose.flatMap { line, text in
-                text.split(separator: "](", omittingEmptySubsequences: false).dropFirst().compactMap { rest in
-                    let target = rest.prefix { $0 != ")" && $0 != "#" }
-                    guard !target.isEmpty, !target.contains("://") else { return nil }
-                    var parts = folder
-                    for part in target.split(separator: "/") where part != "." {
-                        if part == ".." { _ = parts.popLast() } else { parts.append(String(part)) }
-                    }
-                    guard !known.contains(parts.joined(separator: "/")) else { return nil }
-                    return file.violation(line, "there is no \(target); link to what is there")
+            return file.prose.flatMap { line, text -> [Violation] in
+                let targets = text.split(separator: "](", omittingEmptySubsequences: false).dropFirst()
+                    .map { $0.prefix { $0 != ")" && $0 != "#" } }
+                return targets.filter {
+                    !$0.isEmpty && !$0.contains("://") && !known.contains(path(of: $0, in: folder))
                 }
+                .map { file.violation(line, "there is no \($0); link to what is there") }
             }
         }
+    }
+
+    /// Where a relative link leads, from the top of the repository.
+    private static func path(of link: Substring, in folder: [String]) -> String {
+        var parts = folder
+        for part in link.split(separator: "/") where part != "." {
+            if part == ".." { _ = parts.popLast() } else { parts.append(String(part)) }
+        }
+        return parts.joined(separator: "/")
     }
 
     static func checkLeftovers(_ files: [SourceText]) -> [Violation] {
