@@ -142,7 +142,10 @@ public final class TaskContext {
         return made
     }
 
-    /// A number of this name that survives restarts. All who ask for one name share it: begin it with the operator's.
+    /// A number of this name that survives restarts. All who ask for one name share it.
+    ///
+    /// The name of an operator with a store begins with the store's, followed by `.` or `-`: it then outlives changes of
+    /// the topology that the store outlives, its renaming included.
     ///
     /// - Parameter initial: what it is until the first commit.
     @usableFromInline
