@@ -212,14 +212,19 @@ struct TopologyChangeTests {
                 let records = times.map { ProducerRecord(topic: "in", key: [107], value: [1], timestamp: $0) }
                 try await world.write(records)
             }
+            func run(_ build: (StreamsBuilder) -> Void) async throws {
+                let builder = StreamsBuilder()
+                build(builder)
+                try await world.run(try builder.build()) { $0.emitInterval = .zero }
+            }
             try await write([10, 20, 130, 250])
-            try await world.run(build: Self.windows("counts"))
+            try await run(Self.windows("counts"))
             #expect(try await world.values(.int64) == ["0=2", "100=1"])
             try await write([40, 140, 260])
-            try await world.run(build: build)
+            try await run(build)
             #expect(try await world.values(.int64) == ["0=2", "100=1"], "40 and 140 are late")
             try await write([300])
-            try await world.run(build: build)
+            try await run(build)
             #expect(try await world.values(.int64) == ["0=2", "100=1", "200=2"])
         }
     }
