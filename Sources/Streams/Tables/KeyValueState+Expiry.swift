@@ -35,9 +35,7 @@ extension KeyValueState {
         let endMs = lifetime.endMs(ofRowAt: TimestampedValue.timestampMs(bytes) ?? 0)
         if isCached {
             table.remove(at: entry)
-            record.pointee.cachedUpdates &+= 1
-            table.noteContext(at: entry, TouchContext(timestampMs: endMs, token: record.pointee.cachedUpdates))
-            _ = takeHeaders(entry)
+            held.holdWithoutRecord(entry, endMs)
             if table.isOverCacheBound { try failures.passOn(heldBy: name) { try flush() } }
             return
         }
@@ -49,11 +47,8 @@ extension KeyValueState {
             }
             try changelog?.append(key: table.key(at: entry), value: nil, timestamp: endMs)
             table.remove(at: entry)
-            guard let row else {
-                _ = takeHeaders(entry)
-                return
-            }
-            try release(entry, row.key, Change(new: nil, old: row.old), endMs, to: next)
+            guard let row else { return held.drop(entry) }
+            try held.release(entry) { try next.push(row.key, Change(new: nil, old: row.old), endMs) }
         }
     }
 }

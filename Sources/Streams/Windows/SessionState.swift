@@ -43,7 +43,7 @@ final class SessionState<Key, Value>: ExpiringStore {
     @usableFromInline let failures: FailureHandling
     @usableFromInline let held: HeldUpdates
     @usableFromInline let record: UnsafeMutablePointer<CurrentRecord>
-    @usableFromInline var flushing: FlushHeld?
+    @usableFromInline var flushing: FlushAction<SessionState<Key, Value>>?
 
     @usableFromInline
     init(
@@ -232,14 +232,13 @@ final class SessionState<Key, Value>: ExpiringStore {
     @inlinable
     func flush(to next: Target) {
         guard isCached else { return }
-        // The task's context owns the store for as long as its operators run.
-        flushing = FlushHeld { [unowned self] in try flushRows(to: next) }
+        flushing = FlushAction { store in try store.flushRows(to: next) }
     }
 
     @usableFromInline
     func flush() throws {
         guard isCached else { return }
-        try flushing?.run()
+        try flushing?.run(self)
     }
 
     @inlinable
@@ -254,10 +253,7 @@ final class SessionState<Key, Value>: ExpiringStore {
                 )
                 return (try keys.read(sessions.rows.key(at: dirty.entry)), change)
             }
-            guard let update else {
-                _ = held.takeHeaders(dirty.entry)
-                return
-            }
+            guard let update else { return held.drop(dirty.entry) }
             try held.release(dirty.entry) {
                 try next.push(Windowed(key: update.key, window: window), update.change, window.endMs)
             }

@@ -29,7 +29,7 @@ final class WindowState<Key, Value>: ExpiringStore {
     @usableFromInline let guarded: OperatorGuard
     @usableFromInline let failures: FailureHandling
     @usableFromInline let held: HeldUpdates
-    @usableFromInline var flushing: FlushHeld?
+    @usableFromInline var flushing: FlushAction<WindowState<Key, Value>>?
 
     @usableFromInline
     init(
@@ -258,14 +258,13 @@ final class WindowState<Key, Value>: ExpiringStore {
     @inlinable
     func flush(to next: Target) {
         guard isCached else { return }
-        // The task's context owns the store for as long as its operators run.
-        flushing = FlushHeld { [unowned self] in try flushRows(to: next) }
+        flushing = FlushAction { store in try store.flushRows(to: next) }
     }
 
     @usableFromInline
     func flush() throws {
         guard isCached else { return }
-        try flushing?.run()
+        try flushing?.run(self)
     }
 
     @inlinable
@@ -285,10 +284,7 @@ final class WindowState<Key, Value>: ExpiringStore {
                 }
                 return (try keys.read(windows.rows.key(at: dirty.entry)), change)
             }
-            guard let update else {
-                _ = held.takeHeaders(dirty.entry)
-                return
-            }
+            guard let update else { return held.drop(dirty.entry) }
             let windowed = Windowed(key: update.key, window: window(from: windows.startMs(at: dirty.entry)))
             try held.release(dirty.entry) { try next.push(windowed, update.change, timestamp) }
         }
