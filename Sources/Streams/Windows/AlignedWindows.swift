@@ -69,6 +69,7 @@ extension WindowedAggregation {
         late: Port<Key, Value>?,
         _ folding: Folding<Key, Value, Aggregate>
     ) {
+        let name = assembly.name(of: node)
         let target = table.port
         let (store, keys, values) = (store, keys, values)
         input.port.add { context in

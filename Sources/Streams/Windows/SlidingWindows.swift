@@ -13,6 +13,7 @@ extension WindowedAggregation {
         late: Port<Key, Value>?,
         _ folding: Folding<Key, Value, Aggregate>
     ) {
+        let name = assembly.name(of: node)
         let target = table.port
         let (store, keys, values) = (store, keys, values)
         let isAbsent = Absence.check(Value.self)
