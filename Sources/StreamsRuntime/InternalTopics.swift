@@ -9,9 +9,7 @@ struct InternalTopics {
 
     /// Finds out how many partitions everything has.
     func plan(with admin: any AdminConnection) throws -> PartitionPlan {
-        let plan = try graph.partitionPlan(applicationId: applicationId) { topic in
-            try admin.describeTopic(topic)?.partitionCount
-        }
+        let plan = try graph.partitionPlan(applicationId: applicationId, with: admin)
         try checkSinks(with: admin)
         return plan
     }
@@ -84,5 +82,18 @@ struct InternalTopics {
                 )
             )
         }
+    }
+}
+
+extension TopologyGraph {
+    /// The topology as it is on a log; see `resolved(among:applicationId:)`.
+    func resolved(applicationId: String, with admin: any AdminConnection) throws -> TopologyGraph {
+        guard !patterns.isEmpty else { return self }
+        return try resolved(among: try admin.topicNames(), applicationId: applicationId)
+    }
+
+    /// How many partitions everything has on a log.
+    func partitionPlan(applicationId: String, with admin: any AdminConnection) throws -> PartitionPlan {
+        try partitionPlan(applicationId: applicationId) { topic in try admin.describeTopic(topic)?.partitionCount }
     }
 }

@@ -1,6 +1,7 @@
 import Logging
 import MillraceLogClient
 import MillracePrimitives
+import MillraceTopology
 import Synchronization
 
 /// What a stream thread shares with its application.
@@ -8,6 +9,8 @@ struct StreamThreadEnvironment: Sendable {
     var applicationId: String
     var instanceName: String
     var routing: TopicRouting
+    /// How many partitions everything has since the application was prepared.
+    var plan: PartitionPlan
     var backend: any LogBackend
     var configuration: StreamsConfiguration
     var logger: Logger
@@ -124,10 +127,19 @@ final class StreamThread: RebalanceListener {
             let read = try counting(globals) { try $0.complete(shouldStop: environment.shouldStop) }
             progress.recordsRestored.add(read, ordering: .relaxed)
         }
-        try consumer.subscribe(to: environment.routing.sourceTopics, listener: self)
+        try subscribe()
         while !environment.shouldStop() { try runOnce() }
         try commit(lettingGo: true)
         isClean = true
+    }
+
+    private func subscribe() throws {
+        let routing = environment.routing
+        if routing.hasPatterns {
+            try consumer.subscribe(toTopicsWhere: { routing.reads($0) }, listener: self)
+        } else {
+            try consumer.subscribe(to: routing.namedTopics, listener: self)
+        }
     }
 
     /// One round: poll, process a slice of each task, commit if it is time.
@@ -326,6 +338,11 @@ final class StreamThread: RebalanceListener {
     }
 
     func partitionsAssigned(_ partitions: [TopicPartition]) {
+        for topic in Set(partitions.map(\.topic)) {
+            if let reset = environment.routing.offsetReset(ofMatching: topic) {
+                consumer.setOffsetReset(reset, of: topic)
+            }
+        }
         newAssignment = partitions
     }
 
@@ -351,7 +368,7 @@ final class StreamThread: RebalanceListener {
     /// A task is kept if the group's positions are where it left them. If they are not, another member had it in between
     /// (this one was taken for dead while it waited for its assignment), and its stores are out of date.
     private func setUp(_ assignment: [TopicPartition]) throws {
-        let wanted = environment.routing.tasks(of: assignment)
+        let wanted = try workable(environment.routing.tasks(of: assignment))
         // Asking for the positions waits for a former owner's last transaction to be decided; the changelogs are
         // complete only then.
         let committed = try consumer.committed(assignment)
@@ -392,6 +409,22 @@ final class StreamThread: RebalanceListener {
         isAssigned = true
         environment.queries.assign(taskOrder.map(\.id), to: index)
         environment.didChangeAssignment(true)
+    }
+
+    /// The tasks of an assignment that can be worked on, by what topics there are now.
+    private func workable(_ assigned: [TaskId: [TopicPartition]]) throws -> [TaskId: [TopicPartition]] {
+        let routing = environment.routing
+        guard routing.hasPatterns else { return assigned }
+        let admin = try environment.backend.connectAdmin()
+        let applicationId = environment.applicationId
+        do {
+            let graph = try routing.topology.graph.resolved(applicationId: applicationId, with: admin)
+            let plan = try graph.partitionPlan(applicationId: applicationId, with: admin)
+            try graph.checkGrowth(from: environment.plan, to: plan, applicationId: applicationId)
+            return assigned.filter { id, partitions in routing.isWhole(id, partitions, plan) }
+        } catch let error as PartitionPlanError {
+            throw StreamsError.partitions(error)
+        }
     }
 
     private func makeTask(

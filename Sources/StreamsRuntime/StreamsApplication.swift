@@ -143,10 +143,10 @@ public final class StreamsApplication: Service, Sendable {
             let starter = BlockingPool(name: "streams-start", threadCount: 1)
             defer { starter.close() }
             let application = self
-            let instance = try await starter.run { () throws -> ApplicationInstance in try application.prepare() }
+            let (instance, plan) = try await starter.run { () throws in try application.prepare() }
             await withTaskCancellationHandler {
                 await withGracefulShutdownHandler {
-                    start(as: instance.name, endsWhenCaughtUp: untilCaughtUp)
+                    start(as: instance.name, plan, endsWhenCaughtUp: untilCaughtUp)
                     await ended()
                 } onGracefulShutdown: {
                     self.stop()
@@ -171,7 +171,7 @@ public final class StreamsApplication: Service, Sendable {
     }
 
     /// Checks the topology against the topics that there are and makes the internal ones.
-    private func prepare() throws -> ApplicationInstance {
+    private func prepare() throws -> (ApplicationInstance, PartitionPlan) {
         if let problem = NameRule.problem(with: id) {
             throw StreamsError.invalidConfiguration("\"\(id)\" cannot be an application id: \(problem)")
         }
@@ -179,7 +179,7 @@ public final class StreamsApplication: Service, Sendable {
             let instance = try backend.claimInstance(of: id)
             let found = try ApplicationPreparation(
                 applicationId: id,
-                graph: topology.graph,
+                graph: topology.graph.resolved(applicationId: id, with: backend.connectAdmin()),
                 configuration: configuration,
                 backend: backend,
                 logger: logger,
@@ -190,7 +190,7 @@ public final class StreamsApplication: Service, Sendable {
                 }
             ).run()
             plan.withLock { $0 = found }
-            return instance
+            return (instance, found)
         } catch let error as ClientError {
             throw StreamsError.log(error)
         } catch let error as PartitionPlanError {
@@ -198,13 +198,14 @@ public final class StreamsApplication: Service, Sendable {
         }
     }
 
-    private func start(as instanceName: String, endsWhenCaughtUp: Bool) {
+    private func start(as instanceName: String, _ plan: PartitionPlan, endsWhenCaughtUp: Bool) {
         queries.open(threadCount: threads.count)
         for (index, progress) in threads.enumerated() {
             let environment = StreamThreadEnvironment(
                 applicationId: id,
                 instanceName: instanceName,
                 routing: routing,
+                plan: plan,
                 backend: backend,
                 configuration: configuration,
                 logger: logger,
@@ -264,7 +265,7 @@ public final class StreamsApplication: Service, Sendable {
         switch error {
         case let error as ClientError:
             error.isCuredByRestart || !error.isFinal && configuration.onUncaughtError == .replaceThread
-        case StreamsError.undecodableRecord: false
+        case StreamsError.undecodableRecord, StreamsError.partitions: false
         case is LostGlobalRecords: true
         default: configuration.onUncaughtError == .replaceThread
         }

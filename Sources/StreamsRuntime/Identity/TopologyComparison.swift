@@ -57,6 +57,10 @@ struct TopologyComparison {
                 $0 == was ? nil : TopologyDifference.InputChange(topic: topic, was: was, isNow: $0)
             }
         }.sorted { $0.topic < $1.topic }
+        for (name, pattern) in wanted.patterns.sorted(by: { $0.key < $1.key }) {
+            guard let was = former.patterns[name], was != pattern else { continue }
+            notes.append("\(name) reads \(pattern) and no longer \(was)")
+        }
         for (name, store) in wanted.stores.sorted(by: { $0.key < $1.key }) {
             compare(name, store, former, formerNames[name], inputs)
         }

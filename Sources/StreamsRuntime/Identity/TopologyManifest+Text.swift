@@ -5,6 +5,7 @@ import MillraceTopology
 ///
 ///     millrace-topology   1
 ///     input   name=orders   partitions=4
+///     pattern   name=events   topics=events-*
 ///     store   name=totals   partitions=4   live=true   kind=key-value   keys=utf8   values=int64
 ///     repartition   name=by-customer-repartition   partitions=4   keys=utf8   values=json(Order)
 extension TopologyManifest {
@@ -25,6 +26,9 @@ extension TopologyManifest {
         if isBeingReset { add("reset", []) }
         for (name, partitions) in inputs.sorted(by: { $0.key < $1.key }) {
             add("input", [("name", name), ("partitions", "\(partitions)")])
+        }
+        for (name, pattern) in patterns.sorted(by: { $0.key < $1.key }) {
+            add("pattern", [("name", name), ("topics", pattern)])
         }
         for (name, store) in stores.sorted(by: { $0.key < $1.key }) {
             var fields = [
@@ -59,6 +63,7 @@ extension TopologyManifest {
             switch fields.kind {
             case "reset": isBeingReset = true
             case "input": inputs[try fields.text("name")] = try fields.number("partitions")
+            case "pattern": patterns[try fields.text("name")] = try fields.text("topics")
             case "store": stores[try fields.text("name")] = try Store(&fields)
             case "repartition":
                 let format =

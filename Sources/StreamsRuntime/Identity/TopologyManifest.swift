@@ -27,6 +27,8 @@ struct TopologyManifest: Hashable, Sendable {
 
     /// The number of partitions of each topic of the user's that is read.
     var inputs: [String: Int32] = [:]
+    /// The patterns of the sources that name no topics, by the names of the sources.
+    var patterns: [String: String] = [:]
     /// The logged stores by name.
     var stores: [String: Store] = [:]
     /// The repartition topics by name, without the application's id.
@@ -41,6 +43,7 @@ struct TopologyManifest: Hashable, Sendable {
 
     /// What a topology keeps.
     init(_ graph: TopologyGraph, _ plan: PartitionPlan, applicationId: String) {
+        patterns = graph.patternsByName
         for part in graph.subtopologies() {
             for topic in part.sourceTopics {
                 let count = plan.partitions[topic.resolved(applicationId: applicationId)] ?? 0
