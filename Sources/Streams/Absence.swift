@@ -35,6 +35,8 @@ extension Absence {
 /// What an optional is, whatever it wraps.
 protocol OptionalValue: SendableMetatype {
     var isNil: Bool { get }
+    /// What it wraps, in words.
+    var text: String { get }
 }
 
 extension Optional: OptionalValue {
@@ -42,6 +44,13 @@ extension Optional: OptionalValue {
         switch self {
         case .none: true
         case .some: false
+        }
+    }
+
+    var text: String {
+        switch self {
+        case .none: "null"
+        case .some(let value): "\(value)"
         }
     }
 }

@@ -18,6 +18,8 @@ struct StreamThreadEnvironment: Sendable {
     var queries: QueryDesk
     /// Asked before each round: whether to commit and stop.
     var shouldStop: @Sendable () -> Bool
+    /// Asked before each round: whether to let records and timers be.
+    var isPaused: @Sendable () -> Bool
     /// Waits before something is tried again; not any longer when the application is to stop.
     var pause: @Sendable (Duration) -> Void
     /// Whether the application ends with its input; then what is done is committed as soon as nothing is left to do.
@@ -153,7 +155,8 @@ final class StreamThread: RebalanceListener {
         var late = 0
         let start = environment.backend.time.monotonicNanoseconds
         let wallClockMs = environment.backend.time.milliseconds
-        for task in taskOrder {
+        let isPaused = environment.isPaused()
+        for task in isPaused ? [] : taskOrder {
             let (skippedBefore, lateBefore) = (task.skippedRecords, task.lateRecords)
             if configuration.guarantee == .exactlyOnce { try collector.begin() }
             task.setWallClock(wallClockMs)
@@ -177,7 +180,9 @@ final class StreamThread: RebalanceListener {
             || taskOrder.contains { $0.context.record.pointee.isCommitRequested }
         if isCommitDue { try commit(lettingGo: false) }
         answerQueries(isDirty: isDirty)
-        if environment.endsWhenCaughtUp, !hasFetched, isStalled, queues.values.allSatisfy({ $0.bufferedRecords == 0 }) {
+        if environment.endsWhenCaughtUp, !isPaused, !hasFetched, isStalled,
+            queues.values.allSatisfy({ $0.bufferedRecords == 0 })
+        {
             try commit(lettingGo: true)
             progress.isIdle.store(true, ordering: .sequentiallyConsistent)
             try environment.didIdle()
@@ -271,7 +276,7 @@ final class StreamThread: RebalanceListener {
     private var idleTimeout: Duration {
         var timeout = configuration.pollInterval
         let dueMs = taskOrder.reduce(Int64.max) { min($0, $1.nextTickMs) }
-        if dueMs < Int64.max {
+        if dueMs < Int64.max, !environment.isPaused() {
             timeout = min(timeout, .milliseconds(max(0, dueMs - environment.backend.time.milliseconds)))
         }
         guard isDirty else { return timeout }

@@ -34,6 +34,7 @@ public final class StreamsApplication: Service, Sendable {
     private let lifecycle = Mutex(Supervision())
     private let threads: [ThreadProgress]
     private let shouldStop = Atomic<Bool>(false)
+    private let isHeld = Atomic<Bool>(false)
     /// Woken when the application is to stop, for threads that pause.
     private let stopping = Condition()
 
@@ -106,6 +107,22 @@ public final class StreamsApplication: Service, Sendable {
         raiseStop()
         deliver()
     }
+
+    /// Lets records and timers be until `resume()`: the application stays in its group, restores stores, answers questions
+    /// and commits what is done (KIP-834). May be called before it runs, which then begins with the pause. A record under
+    /// way is finished, and so are some after it that were taken up together.
+    public func pause() {
+        isHeld.store(true, ordering: .releasing)
+    }
+
+    /// Ends a pause.
+    public func resume() {
+        isHeld.store(false, ordering: .releasing)
+        for thread in threads { thread.wakeup.withLock { $0 }?.ring() }
+    }
+
+    /// Whether it was told to pause.
+    public var isPaused: Bool { isHeld.load(ordering: .acquiring) }
 
     /// Where a store is: its part of the topology, and how many partitions that has.
     func location(of store: String) throws(QueryError) -> (subtopology: Int, partitionCount: Int32) {
@@ -211,6 +228,7 @@ public final class StreamsApplication: Service, Sendable {
                 logger: logger,
                 queries: queries,
                 shouldStop: { [self] in isStopping },
+                isPaused: { [self] in isPaused },
                 pause: { [self] duration in stopping.wait(for: duration) { isStopping } },
                 endsWhenCaughtUp: endsWhenCaughtUp,
                 didIdle: { [self] in if try hasCaughtUp() { stop() } },

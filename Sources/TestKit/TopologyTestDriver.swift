@@ -91,7 +91,10 @@ public final class TopologyTestDriver {
         }
         self.topology = topology
         self.applicationId = applicationId
-        self.configuration = configuration
+        // There is nothing to wait for: what is piped in is there.
+        var taskSettings = configuration
+        taskSettings.maximumTaskIdle = .zero
+        self.configuration = taskSettings
         self.commitMode = commitMode
         wallClockMs = startMs
         lastCommitMs = startMs
@@ -298,7 +301,9 @@ public final class TopologyTestDriver {
         } catch let error as PartitionPlanError {
             throw StreamsError.partitions(error)
         }
-        try commit()
+        // A commit may bring about more through repartition topics.
+        repeat { try commit() } while tasks.contains { !$0.uncommittedPositions.isEmpty }
+        for task in tasks { task.stop() }
         sourceTopics = existing
         try makeTasks()
     }

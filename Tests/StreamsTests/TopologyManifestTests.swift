@@ -13,6 +13,7 @@ struct TopologyManifestTests {
         manifest.isBeingReset = Bool.random(using: &random)
         for number in 0..<Int.random(in: 0...3, using: &random) {
             manifest.inputs["in\(number)"] = Int32.random(in: 1...9, using: &random)
+            if Bool.random(using: &random) { manifest.patterns["source\(number)"] = text() }
             manifest.stores["store\(number)"] = TopologyManifest.Store(
                 format: StoreFormat(
                     StoreFormat.Kind.allCases.randomElement(using: &random) ?? .keyValue,
