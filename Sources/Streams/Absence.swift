@@ -35,8 +35,6 @@ extension Absence {
 /// What an optional is, whatever it wraps.
 protocol OptionalValue: SendableMetatype {
     var isNil: Bool { get }
-    /// What it wraps, in words.
-    var text: String { get }
 }
 
 extension Optional: OptionalValue {
@@ -44,13 +42,6 @@ extension Optional: OptionalValue {
         switch self {
         case .none: true
         case .some: false
-        }
-    }
-
-    var text: String {
-        switch self {
-        case .none: "null"
-        case .some(let value): "\(value)"
         }
     }
 }

@@ -58,7 +58,6 @@ public final class TaskContext {
     /// What is to run at a wall-clock time.
     package let wallClockSchedule = PunctuationSchedule()
 
-    private let logger: Logger
     private let outputs: any OutputProvider
     private var isStarted = false
     private var hasBegun = false
@@ -82,7 +81,6 @@ public final class TaskContext {
     ) {
         self.globals = globals
         self.taskId = taskId
-        self.logger = logger
         self.applicationId = applicationId
         cacheMaximumBytes = configuration.cacheMaximumBytes
         emitIntervalMs = configuration.emitInterval.wholeMilliseconds
@@ -103,12 +101,6 @@ public final class TaskContext {
     deinit {
         record.deinitialize(count: 1)
         record.deallocate()
-    }
-
-    /// Says something to whoever reads the application's log.
-    @usableFromInline
-    package func log(_ text: String) {
-        logger.info("\(text)")
     }
 
     /// Where the records for a topic go. If there is no such topic, the task does not start.

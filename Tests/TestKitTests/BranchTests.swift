@@ -1,6 +1,5 @@
 import Millrace
 import MillraceTestKit
-import Synchronization
 import Testing
 
 @Suite("Branches with functions")
@@ -39,20 +38,5 @@ struct BranchTests {
         branches["rest"].to("third")
         let error = #expect(throws: TopologyError.self) { try builder.build() }
         #expect(error?.mistakes == [.unknownBranch(operator: "by-key", branch: "rest", known: [])])
-    }
-
-    @Test("Records are printed as lines, null as such")
-    func prints() throws {
-        let lines = Lines()
-        let driven = try Driven { builder in
-            builder.stream("in", keys: .optional(.utf8), values: .optional(.utf8))
-                .print("seen") { line in lines.all.withLock { $0.append(line) } }
-        }
-        _ = try driven.updates(("a", "1"), (nil, nil))
-        #expect(lines.all.withLock { $0 } == ["seen: a, 1", "seen: null, null"])
-    }
-
-    private final class Lines: Sendable {
-        let all = Mutex<[String]>([])
     }
 }
