@@ -130,6 +130,11 @@ public final class StreamsBuilder {
     ///   - keys: how keys are read and stored.
     ///   - values: how values are read and stored.
     ///   - store: where the table is kept; nil for a store only if an operator needs one, as a join does.
+    ///   - restoresFromTopic: whether the store has no changelog, and is restored from the topic itself, up to the committed
+    ///     input offset; Kafka: `reuse.ktable.source.topics`. The topic must keep the last record of each key, as a
+    ///     compacted one does, and is read from its beginning. Where it is compacted past the committed offset while the
+    ///     application is behind, values that were replaced there meanwhile are missing after a crash until the new ones
+    ///     are read; `min.compaction.lag.ms` of the topic keeps them for so long. Cannot be taken back without a reset.
     ///   - timestamps: what tells the time of the records; their keys and values may be nil.
     ///   - offsetReset: where to begin without a committed position; nil for the application's setting.
     ///   - idleAfter: lets time go on while no record comes; see `stream`.
@@ -140,6 +145,7 @@ public final class StreamsBuilder {
         keys: Serde<Key>,
         values: Serde<Value>,
         store: StoreOptions? = nil,
+        restoresFromTopic: Bool = false,
         timestamps: TimestampExtractor<Key?, Value?> = .ofRecord(),
         offsetReset: OffsetReset? = nil,
         idleAfter: Duration? = nil,
@@ -152,10 +158,19 @@ public final class StreamsBuilder {
             keys: keys.optional,
             values: values.optional,
             timestamps: timestamps,
-            offsetReset: offsetReset
+            offsetReset: restoresFromTopic ? .earliest : offsetReset
         )
+        if restoresFromTopic {
+            shared.checkRestoration(of: source.node, from: topic, hasOwnTimes: !timestamps.isPlain, offsetReset)
+        }
         if let idleAfter { shared.graph.setIdle(source.node, afterMs: idleAfter.wholeMilliseconds) }
-        return source.materialized(operation: "table", keys: keys, values: values, store: store)
+        return source.materialized(
+            operation: "table",
+            keys: keys,
+            values: values,
+            store: store,
+            sourceTopic: restoresFromTopic ? topic : nil
+        )
     }
 
     @usableFromInline var shared: TopologyAssembly { assembly }

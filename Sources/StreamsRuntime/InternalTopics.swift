@@ -11,6 +11,7 @@ struct InternalTopics {
     func plan(with admin: any AdminConnection) throws -> PartitionPlan {
         let plan = try graph.partitionPlan(applicationId: applicationId, with: admin)
         try checkSinks(with: admin)
+        try checkSources(with: admin)
         return plan
     }
 
@@ -61,6 +62,20 @@ struct InternalTopics {
         } catch {
             // Another instance of the application may have been faster.
             guard error.code == .topicAlreadyExists else { throw error }
+        }
+    }
+
+    /// A table is what its topic holds only as long as that keeps the last record of each key.
+    private func checkSources(with admin: any AdminConnection) throws {
+        for store in graph.stores.values.sorted(by: { $0.name < $1.name }) {
+            guard let topic = store.sourceTopic, let settings = try admin.describeTopic(topic)?.configuration,
+                settings["cleanup.policy"] != "compact"
+            else { continue }
+            if settings["retention.ms"] == "-1", settings["retention.bytes"] ?? "-1" == "-1" { continue }
+            throw StreamsError.invalidConfiguration(
+                "the store \(store.name) is restored from the topic \(topic), which deletes records by their age or its "
+                    + "size: set its cleanup.policy to compact, or leave restoresFromTopic out"
+            )
         }
     }
 

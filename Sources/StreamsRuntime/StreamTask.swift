@@ -335,6 +335,15 @@ package final class StreamTask {
         context.record.pointee.streamTimeMs = max(timeMs, idleTime?.value ?? timeMs)
     }
 
+    /// The partition that a store is restored from instead of a changelog, and up to where; nil if there is none, or nothing
+    /// of it was processed.
+    package func sourceBound(of store: any TaskStore) -> (partition: TopicPartition, offset: Int64)? {
+        guard let topic = store.sourceTopic else { return nil }
+        let partition = TopicPartition(topic, id.partition)
+        guard let position = queues.first(where: { $0.partition == partition })?.position else { return nil }
+        return (partition, position)
+    }
+
     /// Whether these are the positions that this task committed last: nobody else had its partitions since.
     func isAt(_ offsets: [TopicPartition: CommittedOffset]) -> Bool {
         queues.allSatisfy { isCommitted(offsets[$0.partition], of: $0.partition) }

@@ -373,9 +373,12 @@ public final class TopologyTestDriver {
     }
 
     private func restore(_ task: StreamTask) throws {
-        for store in task.context.stores.values where store.isLogged {
+        for store in task.context.stores.values {
             let changelog = TopicPartition("\(applicationId)-\(store.name)-changelog", task.id.partition)
-            for record in log.records(of: changelog) {
+            let source = task.sourceBound(of: store)
+            guard store.isLogged || source != nil else { continue }
+            for record in log.records(of: source?.partition ?? changelog) {
+                if let source, record.offset >= source.offset { break }
                 try record.key?.withUnsafeBytes { key in
                     guard let value = record.value else {
                         try store.restore(key: key, value: nil, timestamp: record.timestampMs)

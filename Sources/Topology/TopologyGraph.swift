@@ -264,6 +264,10 @@ public struct StoreDefinition: Sendable, Hashable {
     /// makes no sub-topology of them, and there is no changelog.
     public var isGlobal: Bool
 
+    /// The topic of the user's whose records are the store's changes, from which it is restored up to the committed input
+    /// offset; there is no changelog then.
+    public var sourceTopic: String?
+
     /// Declares a store.
     public init(
         name: String,
@@ -272,11 +276,13 @@ public struct StoreDefinition: Sendable, Hashable {
         isCached: Bool = true,
         changelogConfiguration: [String: String] = [:],
         formerName: String? = nil,
-        isGlobal: Bool = false
+        isGlobal: Bool = false,
+        sourceTopic: String? = nil
     ) {
         self.name = name
         self.format = format
-        self.isLogged = isLogged && !isGlobal
+        self.isLogged = isLogged && !isGlobal && sourceTopic == nil
+        self.sourceTopic = sourceTopic
         self.isCached = isCached && !isGlobal
         self.changelogConfiguration = changelogConfiguration
         self.formerName = formerName

@@ -24,7 +24,8 @@ struct TopologyManifestTests {
                 ),
                 partitions: Int32.random(in: 1...9, using: &random),
                 changelogConfiguration: Bool.random(using: &random) ? ["cleanup.policy": "compact,delete"] : [:],
-                isLive: Bool.random(using: &random)
+                isLive: Bool.random(using: &random),
+                sourceTopic: Bool.random(using: &random) ? text() : nil
             )
             manifest.repartitionTopics["topic\(number)"] = TopologyManifest.RepartitionTopic(
                 partitions: Int32.random(in: 1...9, using: &random),

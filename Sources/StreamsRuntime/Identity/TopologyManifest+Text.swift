@@ -35,6 +35,7 @@ extension TopologyManifest {
                 ("name", name), ("partitions", "\(store.partitions)"), ("live", "\(store.isLive)"),
                 ("kind", store.format.kind.rawValue), ("keys", store.format.keys), ("values", store.format.values),
             ]
+            if let sourceTopic = store.sourceTopic { fields.append(("source", sourceTopic)) }
             if let retentionMs = store.format.retentionMs { fields.append(("retentionMs", "\(retentionMs)")) }
             fields += store.format.sizes.sorted { $0.key < $1.key }.map { ("size.\($0.key)", "\($0.value)") }
             fields += store.changelogConfiguration.sorted { $0.key < $1.key }.map { ("topic.\($0.key)", $0.value) }
@@ -160,7 +161,8 @@ extension TopologyManifest.Store {
             ),
             partitions: try fields.number("partitions"),
             changelogConfiguration: Dictionary(fields.all("topic."), uniquingKeysWith: { first, _ in first }),
-            isLive: try fields.text("live") == "true"
+            isLive: try fields.text("live") == "true",
+            sourceTopic: fields.has("source") ? try fields.text("source") : nil
         )
     }
 }
