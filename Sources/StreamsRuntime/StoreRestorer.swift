@@ -24,11 +24,14 @@ struct StoreRestorer {
             }
         }
         guard !stores.isEmpty else { return 0 }
+        let expiring = Dictionary(uniqueKeysWithValues: task.expiringChangelogs.map { ($0.partition, $0) })
 
         var settings = ConsumerSettings()
         settings.clientId = "\(applicationId)-restore"
         settings.isolation = .readCommitted
         settings.autoCommitInterval = nil
+        // A former owner may still delete what has expired.
+        settings.offsetReset = .earliest
         let consumer = try backend.connectConsumer(settings)
         defer { consumer.close() }
         let partitions = stores.keys.sorted()
@@ -46,6 +49,9 @@ struct StoreRestorer {
                     guard record.offset < bound, let key = record.key else { return }
                     try store.restore(key: key, value: record.value, timestamp: record.timestamp)
                     restored += 1
+                }
+                if let changelog = expiring[records.partition], changelog.isMarkDue {
+                    changelog.mark(records.nextOffset)
                 }
             }
         }
