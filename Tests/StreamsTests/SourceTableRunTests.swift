@@ -26,7 +26,7 @@ struct SourceTableRunTests {
     @Test("what was aborted in the topic is not in the table, before and after a restart, and no changelog is made")
     func restart() async throws {
         let world = try await world()
-        let producer = try await TransactionalProducer(on: world.broker, id: "writer")
+        let producer = try await TransactionalProducer(id: "writer", on: world.broker)
         for (value, isKept) in [("1", true), ("2", false)] {
             try await producer.begin()
             try await producer.enqueue(ProducerRecord(topic: "table", key: "a", value: value))
