@@ -57,6 +57,7 @@ package final class StreamTask {
             host: host
         )
         self.context = context
+        context.registers.formerStoreNames = plan.topology.graph.stores.compactMapValues(\.formerName)
         var drivers: [TopologyGraph.NodeId: SourceDriver] = [:]
         queues = partitions.sorted().compactMap { partition in
             guard let node = plan.sourceNode(of: partition.topic), let code = plan.topology.sources[node] else {
