@@ -16,7 +16,7 @@ import MillraceTopology
 ///
 /// Owned by the task's thread.
 @usableFromInline
-final class GraceBuffer<Key, Value>: TaskStore {
+final class GraceBuffer<Key, Value>: TaskStore, StreamTimeParticipant {
     @usableFromInline let name: String
     @usableFromInline let isLogged: Bool
     @usableFromInline let graceMs: Int64
@@ -28,8 +28,10 @@ final class GraceBuffer<Key, Value>: TaskStore {
     /// Runs the serdes: when one throws, the buffer stays as it was.
     @usableFromInline let guarded: OperatorGuard
     @usableFromInline let failures: FailureHandling
-    /// The greatest time of a record that was put in; -1 before the first.
+    /// The greatest time of a record that was put in, or to which time went on without records; -1 before the first.
     @usableFromInline let streamTime: TaskRegister
+    /// Where records go once time has gone on without any; nil until the join is composed.
+    @usableFromInline var next: Out<Key, Value>?
 
     @usableFromInline
     init(
@@ -97,6 +99,14 @@ final class GraceBuffer<Key, Value>: TaskStore {
             }
             try changelog?.append(key: row.bytes, value: nil, timestamp: row.timestamp)
         }
+    }
+
+    @usableFromInline
+    func advance(streamTimeMs: Int64) throws {
+        guard let next, streamTimeMs > streamTime.value else { return }
+        streamTime.value = streamTimeMs
+        let dueMs = streamTimeMs - graceMs
+        if rows.earliestMs <= dueMs { try release(through: dueMs, to: next) }
     }
 
     @usableFromInline
@@ -251,6 +261,7 @@ struct GracePeriod<Key, Value>: Sendable {
                 values: values
             )
         }
+        buffer.next = next
         let isAbsent = Absence.check(Value.self)
         return Out { key, value, timestamp in
             if isAbsent.needed, isAbsent.test(value) { return }
