@@ -46,7 +46,9 @@ final class TableStore<Key, Value>: @unchecked Sendable {
         isNamed = options.name != nil
         if isNamed { assembly.graph.deriveNames(after: node, ofStore: definition.name) }
         timeToLiveMs = options.timeToLive.map { max(1, $0.wholeMilliseconds) }
-        problem = options.historyProblem ?? Stores.lifetimeProblem(options.timeToLive)
+        problem =
+            options.historyProblem ?? Stores.lifetimeProblem(options.timeToLive)
+            ?? options.problem(without: options.historyRetention == nil ? [.retention] : [.retention, .timeToLive])
         self.keys = keys
         self.values = values
         self.assembly = assembly

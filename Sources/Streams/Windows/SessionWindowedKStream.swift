@@ -128,8 +128,8 @@ public struct SessionWindowedKStream<Key, Value> {
         aggregation.attach(
             source,
             to: windows,
-            clockName: source.assembly.name(of: aggregation.node),
-            late: aggregation.lateStream(of: source, lateRecords),
+            clockName: aggregation.store.definition.name,
+            late: source.assembly.lateStream(of: source, at: aggregation.node, lateRecords),
             folding,
             merge: merge
         )

@@ -123,8 +123,8 @@ public struct TimeWindowedKStream<Key, Value> {
         aggregation.attach(
             source,
             to: windows,
-            clockName: source.assembly.name(of: aggregation.node),
-            late: aggregation.lateStream(of: source, lateRecords),
+            clockName: aggregation.store.definition.name,
+            late: source.assembly.lateStream(of: source, at: aggregation.node, lateRecords),
             folding
         )
         return aggregation.table

@@ -34,7 +34,7 @@ final class WindowClock: StreamTimeParticipant, LifecycleParticipant {
     private var nextCheckMs: Int64 = 0
 
     /// - Parameters:
-    ///   - name: the operator's name, which its registers are named after.
+    ///   - name: what its registers are named after: the operator's store, as what outlives the program is.
     ///   - completeAfterMs: a row is complete once its time is this long before the stream time.
     @usableFromInline
     init(_ name: String, in context: TaskContext, completeAfterMs: Int64) {
