@@ -176,10 +176,7 @@ public enum Stores {
             ),
             isLogged: isLogged,
             isCached: false,
-            changelogConfiguration: WindowChangelog.configuration(
-                retentionMs: retentionMs,
-                changelogConfiguration
-            ),
+            changelogConfiguration: WindowChangelog.configuration(changelogConfiguration),
             formerName: renamedFrom
         )
         var problem: String?
@@ -229,10 +226,7 @@ public enum Stores {
             format: StoreFormat(.session, keys: keys.format, values: values.format, retentionMs: retentionMs),
             isLogged: isLogged,
             isCached: false,
-            changelogConfiguration: WindowChangelog.configuration(
-                retentionMs: retentionMs,
-                changelogConfiguration
-            ),
+            changelogConfiguration: WindowChangelog.configuration(changelogConfiguration),
             formerName: renamedFrom
         )
         let problem = retention < .zero ? "its retention, \(retention), is negative" : nil
