@@ -58,6 +58,10 @@ import Testing
         expectNone(Prose.checkTitles(files))
     }
 
+    @Test("a document links to files that are there") func links() {
+        expectNone(Prose.checkLinks(files, paths: Repository.paths))
+    }
+
     @Test("no comment puts work off or marks sections") func leftovers() {
         expectNone(Prose.checkLeftovers(files))
     }
