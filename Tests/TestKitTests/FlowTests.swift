@@ -55,7 +55,7 @@ struct FlowTests {
     func lateByItsOwnClock() throws {
         let driver = try driver { builder in
             builder.stream("in", keys: .utf8, values: .utf8)
-                .mapTimestamps { _, value, _ in Int64(value) ?? 0 }
+                .mapTimestamps { record in Int64(record.value) ?? 0 }
                 .deduplicate(within: .milliseconds(100), grace: .milliseconds(50), lateRecords: { $0.to("late") })
                 .to("out")
         }

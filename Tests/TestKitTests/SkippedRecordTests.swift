@@ -39,7 +39,7 @@ struct SkippedRecordTests {
         return value
     }
 
-    private func pipe(_ driver: TopologyTestDriver, _ topic: String = "in", _ values: (String, String?)...) throws {
+    private func pipe(_ driver: TopologyTestDriver, to topic: String = "in", _ values: (String, String?)...) throws {
         let input = driver.input(topic, keys: .utf8, values: .optional(.utf8))
         for (key, value) in values { try input.pipe(key, value, at: 1) }
     }
@@ -107,7 +107,7 @@ struct SkippedRecordTests {
                 : left.join(right, foreignKey: { try Self.checked($0) }, values: .utf8) { "\($0)\($1)" }
             joined.toStream().to("out", keys: .utf8, values: .optional(.utf8))
         }
-        try pipe(driver, "other", ("1", "a"), ("3", "c"))
+        try pipe(driver, to: "other", ("1", "a"), ("3", "c"))
         try pipe(driver, ("k", "1"), ("k", "bad"), ("k", "3"))
         #expect(try texts(driver) == ["k=1a", "k=~", "k=3c"])
         #expect(questions.asked == 1)
