@@ -73,7 +73,12 @@ struct WindowTests {
             input.cogroup(lateRecords: { $0.to("late") }) { _, _, count in count + 1 }
                 .cogroup(other, lateRecords: { $0.to("late-other") }) { _, number, count in count + number }
                 .windowedBy(.tumbling(size: .milliseconds(10), grace: .zero))
-                .aggregate(initial: { Int64(0) }, aggregates: .int64).toStream().to("out")
+                .aggregate(
+                    initial: { Int64(0) },
+                    aggregates: .int64,
+                    store: StoreOptions(retention: .milliseconds(100))
+                )
+                .toStream().to("out")
         }
         let other = driver.input("other", keys: .utf8, values: .int64)
         try driver.pipe("a", at: 25)
