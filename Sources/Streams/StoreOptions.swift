@@ -29,7 +29,7 @@ public struct StoreOptions: Hashable, Sendable, ExpressibleByStringLiteral {
     /// Further settings of the changelog topic, by Kafka's names.
     public var changelogConfiguration: [String: String]
     /// What the store was called before: when the application starts for the first time with the new name, the store takes
-    /// over the entries of the old one. May stay afterwards.
+    /// over the entries of the old one, and what its operator remembers of the course of time. May stay afterwards.
     public var renamedFrom: String?
 
     /// Makes options.
@@ -86,6 +86,14 @@ public struct StoreOptions: Hashable, Sendable, ExpressibleByStringLiteral {
             }
         }
         return nil
+    }
+
+    /// Why a store with these options cannot be restored from its source topic; nil if it can.
+    var sourceTopicProblem: String? {
+        if historyRetention != nil { return "a versioned store keeps more than its topic does, and needs a changelog" }
+        if timeToLive != nil { return "with a time to live it holds less than its topic, and needs a changelog" }
+        if !isLogged { return "isLogged: false and a topic to be restored from contradict each other" }
+        return changelogConfiguration.isEmpty ? nil : "it has no changelog to be configured"
     }
 
     /// What is wrong with the history; nil if nothing is.

@@ -148,9 +148,9 @@ public struct TimeWindowedCogroupedKStream<Key, Aggregate> {
             values: aggregates,
             store: store
         )
-        let clockName = aggregation.store.definition.name
+        let registers = aggregation.store.definition.name
         for (number, part) in cogrouped.parts.enumerated() {
-            part.attachWindows(aggregation, windows, "\(clockName).\(number)", initial)
+            part.attachWindows(aggregation, windows, "\(registers).\(number)", initial)
         }
         return aggregation.table
     }
@@ -197,9 +197,9 @@ public struct SessionWindowedCogroupedKStream<Key, Aggregate> {
             values: aggregates,
             store: store
         )
-        let clockName = aggregation.store.definition.name
+        let registers = aggregation.store.definition.name
         for (number, part) in cogrouped.parts.enumerated() {
-            part.attachSessions(aggregation, windows, "\(clockName).\(number)", initial, merge)
+            part.attachSessions(aggregation, windows, "\(registers).\(number)", initial, merge)
         }
         return aggregation.table
     }
@@ -236,22 +236,22 @@ struct CogroupPart<Key, Aggregate> {
                 return try combine(key, value, before)
             }
         }
-        attachWindows = { aggregation, windows, clockName, initial in
+        attachWindows = { aggregation, windows, registers, initial in
             let source = grouped.grouped()
             aggregation.attach(
                 source,
                 to: windows,
-                clockName: clockName,
+                registers: registers,
                 late: aggregation.assembly.lateStream(of: source, at: aggregation.node, lateRecords),
                 .aggregate(initial: initial, combine)
             )
         }
-        attachSessions = { aggregation, windows, clockName, initial, merge in
+        attachSessions = { aggregation, windows, registers, initial, merge in
             let source = grouped.grouped()
             aggregation.attach(
                 source,
                 to: windows,
-                clockName: clockName,
+                registers: registers,
                 late: aggregation.assembly.lateStream(of: source, at: aggregation.node, lateRecords),
                 .aggregate(initial: initial, combine),
                 merge: merge

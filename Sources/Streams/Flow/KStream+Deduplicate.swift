@@ -64,7 +64,7 @@ extension KStream {
             let next = target.compose(context)
             let late = LateRecords(latePort, in: context)
             let rows = seen.instance(in: context)
-            let clock = WindowClock(seen.name, in: context, completeAfterMs: 0)
+            let clock = WindowClock(operatorName, registers: seen.name, in: context, completeAfterMs: 0)
             context.enlist(clock)
             let streamTime = clock.streamTime
             let guarded = context.guarded(operatorName)

@@ -15,6 +15,8 @@ final class SessionRows: ExpiringStore, LifecycleParticipant {
     private let sessions: SessionTable
     private let record: UnsafeMutablePointer<CurrentRecord>
     private let changelog: ChangelogOutput?
+    /// What `record` lies in, however long the user's code keeps the store.
+    private let memory: TaskMemory
     private let observedEnd: TaskRegister
 
     init(_ definition: StoreDefinition, retentionMs: Int64, in context: TaskContext) {
@@ -23,6 +25,7 @@ final class SessionRows: ExpiringStore, LifecycleParticipant {
         sessions = SessionTable(retentionMs: retentionMs)
         changelog = context.changelog(of: definition)
         record = context.record
+        memory = context.memory
         observedEnd = context.register(named: "\(definition.name).observed", initial: -1)
     }
 

@@ -16,6 +16,8 @@ final class WindowRows: ExpiringStore, LifecycleParticipant {
     private let sizeMs: Int64
     private let record: UnsafeMutablePointer<CurrentRecord>
     private let changelog: ChangelogOutput?
+    /// What `record` lies in, however long the user's code keeps the store.
+    private let memory: TaskMemory
     private let observedStart: TaskRegister
     private var logKey = ByteWriter()
 
@@ -32,6 +34,7 @@ final class WindowRows: ExpiringStore, LifecycleParticipant {
         windows = WindowTable(retentionMs: retentionMs, retainsDuplicates: retainsDuplicates)
         changelog = context.changelog(of: definition)
         record = context.record
+        memory = context.memory
         observedStart = context.register(named: "\(definition.name).observed", initial: -1)
     }
 

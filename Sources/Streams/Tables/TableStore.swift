@@ -31,7 +31,8 @@ final class TableStore<Key, Value>: @unchecked Sendable {
         keys: Serde<Key>?,
         values: Serde<Value>?,
         options: StoreOptions,
-        isGlobal: Bool = false
+        isGlobal: Bool = false,
+        sourceTopic: String? = nil
     ) {
         definition = StoreDefinition(
             name: options.name ?? assembly.graph.storeName(for: node),
@@ -40,7 +41,8 @@ final class TableStore<Key, Value>: @unchecked Sendable {
             isCached: options.isCached && options.historyRetention == nil,
             changelogConfiguration: options.changelogConfiguration,
             formerName: options.renamedFrom,
-            isGlobal: isGlobal
+            isGlobal: isGlobal,
+            sourceTopic: sourceTopic
         )
         historyMs = options.historyRetention.map { max(0, $0.wholeMilliseconds) }
         isNamed = options.name != nil
@@ -48,6 +50,7 @@ final class TableStore<Key, Value>: @unchecked Sendable {
         timeToLiveMs = options.timeToLive.map { max(1, $0.wholeMilliseconds) }
         problem =
             options.historyProblem ?? Stores.lifetimeProblem(options.timeToLive)
+            ?? (sourceTopic == nil ? nil : options.sourceTopicProblem)
             ?? options.problem(without: options.historyRetention == nil ? [.retention] : [.retention, .timeToLive])
         self.keys = keys
         self.values = values

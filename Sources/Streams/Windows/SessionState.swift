@@ -40,7 +40,7 @@ final class SessionState<Key, Value>: ExpiringStore {
     @usableFromInline let scratch = Scratch()
     @usableFromInline let held: HeldUpdates
     @usableFromInline let record: UnsafeMutablePointer<CurrentRecord>
-    @usableFromInline var flushing: FlushHeld?
+    @usableFromInline var flushing: FlushAction<SessionState<Key, Value>>?
 
     @usableFromInline
     init(
@@ -205,14 +205,13 @@ final class SessionState<Key, Value>: ExpiringStore {
     @inlinable
     func flush(to next: Target) {
         guard isCached else { return }
-        // The task's context owns the store for as long as its operators run.
-        flushing = FlushHeld { [unowned self] in try flushRows(to: next) }
+        flushing = FlushAction { store in try store.flushRows(to: next) }
     }
 
     @usableFromInline
     func flush() throws {
         guard isCached else { return }
-        try flushing?.run()
+        try flushing?.run(self)
     }
 
     @inlinable

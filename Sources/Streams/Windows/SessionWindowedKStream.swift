@@ -128,7 +128,7 @@ public struct SessionWindowedKStream<Key, Value> {
         aggregation.attach(
             source,
             to: windows,
-            clockName: aggregation.store.definition.name,
+            registers: aggregation.store.definition.name,
             late: source.assembly.lateStream(of: source, at: aggregation.node, lateRecords),
             folding,
             merge: merge

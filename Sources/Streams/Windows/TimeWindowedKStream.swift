@@ -123,7 +123,7 @@ public struct TimeWindowedKStream<Key, Value> {
         aggregation.attach(
             source,
             to: windows,
-            clockName: aggregation.store.definition.name,
+            registers: aggregation.store.definition.name,
             late: source.assembly.lateStream(of: source, at: aggregation.node, lateRecords),
             folding
         )

@@ -26,7 +26,7 @@ final class WindowState<Key, Value>: ExpiringStore {
     @usableFromInline let sendsUpdates: Bool
     @usableFromInline let scratch = Scratch()
     @usableFromInline let held: HeldUpdates
-    @usableFromInline var flushing: FlushHeld?
+    @usableFromInline var flushing: FlushAction<WindowState<Key, Value>>?
 
     @usableFromInline
     init(
@@ -218,14 +218,13 @@ final class WindowState<Key, Value>: ExpiringStore {
     @inlinable
     func flush(to next: Target) {
         guard isCached else { return }
-        // The task's context owns the store for as long as its operators run.
-        flushing = FlushHeld { [unowned self] in try flushRows(to: next) }
+        flushing = FlushAction { store in try store.flushRows(to: next) }
     }
 
     @usableFromInline
     func flush() throws {
         guard isCached else { return }
-        try flushing?.run()
+        try flushing?.run(self)
     }
 
     @inlinable
