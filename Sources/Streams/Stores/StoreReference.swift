@@ -19,10 +19,11 @@ public struct StoreReference<Store>: Sendable {
     init(
         _ definition: StoreDefinition,
         problem: String? = nil,
+        isNamed: Bool = true,
         make: @escaping @Sendable (StoreDefinition, TaskContext) -> Store
     ) {
         name = definition.name
-        declaration = StoreDeclaration(definition, problem: problem)
+        declaration = StoreDeclaration(definition, problem: problem, isNamed: isNamed)
         self.make = make
     }
 
@@ -37,6 +38,11 @@ public struct StoreReference<Store>: Sendable {
         }
     }
 
+    /// The same store, whose name was not given but derived.
+    var unnamed: StoreReference<Store> {
+        StoreReference(declaration.definition, problem: declaration.problem, isNamed: false, make: make)
+    }
+
     /// The store in a task. Of use only in the tasks of operators that are connected to it, while they are composed.
     @usableFromInline
     func instance(in context: TaskContext) -> Store { make(declaration.definition, context) }
@@ -48,10 +54,13 @@ final class StoreDeclaration: Sendable {
     let definition: StoreDefinition
     /// What is wrong with the options that the user gave; nil if nothing is.
     let problem: String?
+    /// Whether the user gave the name.
+    let isNamed: Bool
 
-    init(_ definition: StoreDefinition, problem: String?) {
+    init(_ definition: StoreDefinition, problem: String?, isNamed: Bool) {
         self.definition = definition
         self.problem = problem
+        self.isNamed = isNamed
     }
 }
 
@@ -72,6 +81,6 @@ extension TopologyAssembly {
         if let problem = store.problem {
             graph.report(.invalidStore(operator: self.name(of: node), store: name, problem: problem))
         }
-        graph.add(store.definition, usedBy: node)
+        graph.add(store.definition, usedBy: node, isNamed: store.isNamed)
     }
 }

@@ -33,6 +33,8 @@ extension WindowedAggregation {
             context.enlist(clock)
             let streamTime = clock.streamTime
             let (graceMs, differenceMs) = (windows.graceMs, windows.sizeMs)
+            let guarded = context.guarded(name)
+            let updates = WindowUpdates(of: rows)
             return Out { key, value, timestamp in
                 if isAbsent.needed, isAbsent.test(value) { return }
                 guard timestamp >= 0, try rows.begin(key) else { return }
@@ -41,12 +43,16 @@ extension WindowedAggregation {
                 if timestamp.addingSaturated(differenceMs) < closedMs {
                     return try late.take(key, value, timestamp)
                 }
-                let sliding = SlidingUpdate(rows, key, timestamp, differenceMs, closedMs, next) {
+                let sliding = SlidingUpdate(updates, timestamp, differenceMs, closedMs) {
                     try folding.apply(key, value, &$0)
                 }
-                if timestamp < differenceMs { return try sliding.runEarly() }
-                try sliding.run()
-                if emitsOnClose { try clock.check() }
+                let isEarly = timestamp < differenceMs
+                let done: Void? = try guarded.attempt {
+                    updates.begin()
+                    if isEarly { try sliding.runEarly() } else { try sliding.run() }
+                }
+                if done != nil { try updates.store(key, to: next) }
+                if emitsOnClose, !isEarly { try clock.check() }
             }
         }
     }
@@ -62,13 +68,13 @@ extension WindowedAggregation {
 /// Windows cannot begin before 0: all records before `difference` share the window from 0 on.
 @usableFromInline
 struct SlidingUpdate<Key, Aggregate> {
-    @usableFromInline let rows: WindowState<Key, Aggregate>
-    @usableFromInline let key: Key
+    @usableFromInline let updates: WindowUpdates<Key, Aggregate>
     @usableFromInline let timestamp: Int64
     @usableFromInline let differenceMs: Int64
     @usableFromInline let closedMs: Int64
-    @usableFromInline let next: WindowState<Key, Aggregate>.Target
     @usableFromInline let change: (inout Aggregate?) throws -> Aggregate?
+
+    @inlinable var rows: WindowState<Key, Aggregate> { updates.rows }
 
     /// What the windows that are there tell about the records around this one.
     @usableFromInline
@@ -90,20 +96,16 @@ struct SlidingUpdate<Key, Aggregate> {
 
     @inlinable
     init(
-        _ rows: WindowState<Key, Aggregate>,
-        _ key: Key,
+        _ updates: WindowUpdates<Key, Aggregate>,
         _ timestamp: Int64,
         _ differenceMs: Int64,
         _ closedMs: Int64,
-        _ next: WindowState<Key, Aggregate>.Target,
         _ change: @escaping (inout Aggregate?) throws -> Aggregate?
     ) {
-        self.rows = rows
-        self.key = key
+        self.updates = updates
         self.timestamp = timestamp
         self.differenceMs = differenceMs
         self.closedMs = closedMs
-        self.next = next
         self.change = change
     }
 
@@ -120,7 +122,7 @@ struct SlidingUpdate<Key, Aggregate> {
                 found.hasRight = true
                 continue
             }
-            guard let row = try rows.attemptRow(at: entry) else { return }
+            let row = try rows.row(at: entry)
             if endMs < timestamp {
                 found.previousMs = row.timestampMs
                 found.left = row.value
@@ -154,12 +156,11 @@ struct SlidingUpdate<Key, Aggregate> {
             if startMs > timestamp {
                 found.hasRight = true
             } else if startMs == 0 {
-                guard let row = try rows.attemptRow(at: entry) else { return }
+                let row = try rows.row(at: entry)
                 shared = row
                 if row.timestampMs < timestamp { found.previousMs = row.timestampMs }
             } else {
-                guard let row = try rows.attemptRow(at: entry) else { return }
-                found.right = row
+                found.right = try rows.row(at: entry)
                 try update(from: startMs)
             }
         }
@@ -192,13 +193,13 @@ struct SlidingUpdate<Key, Aggregate> {
     @inlinable
     func addRightWindow(_ found: Neighbours) throws {
         guard !found.hasRight, let right = found.right, right.timestampMs > timestamp else { return }
-        try rows.add(key, from: timestamp + 1, right.value, right.timestampMs, to: next)
+        try updates.plan(from: timestamp + 1, known: right.value, right.timestampMs)
     }
 
     /// Lets the record into a window, if that takes records still.
     @inlinable
     func update(from startMs: Int64, seed: Aggregate? = nil) throws {
         guard startMs.addingSaturated(differenceMs) >= closedMs else { return }
-        try rows.update(key, from: startMs, timestamp, seed: seed, to: next, change)
+        try updates.plan(from: startMs, timestamp, seed: seed, change)
     }
 }

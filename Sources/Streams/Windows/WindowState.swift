@@ -93,16 +93,13 @@ final class WindowState<Key, Value>: ExpiringStore {
     /// Reads the row of the record's key in a window, lets `change` make the new value (nil inside removes the row, nil
     /// leaves all as it is), stores it and passes the update on.
     ///
-    /// - Parameters:
-    ///   - seed: the value of a row that is not there yet, which it has been told of otherwise.
-    ///   - change: takes the value; an aggregation that begins leaves its initial value there, which the update tells as
-    ///     the value before it.
+    /// - Parameter change: takes the value; an aggregation that begins leaves its initial value there, which the update tells
+    ///   as the value before it.
     @inlinable
     func update(
         _ key: Key,
         from startMs: Int64,
         _ timestamp: Int64,
-        seed: Value? = nil,
         to next: Target,
         _ change: (inout Value?) throws -> Value?
     ) throws {
@@ -110,13 +107,13 @@ final class WindowState<Key, Value>: ExpiringStore {
         let (entry, isNew) = windows.insertOrFind(scratch.key.pointee.bytes, startMs: startMs)
         // The store's retention is no shorter than a window takes records, so this one is complete and gone.
         if entry < 0 { return }
-        var value = seed
+        var value: Value?
         var newTimestamp = timestamp
         var hasValue = false
         let made: Value??
         do {
             made = try guarded.attempt {
-                value = seed
+                value = nil
                 if !isNew {
                     let bytes = rows.value(at: entry)
                     newTimestamp = max(timestamp, TimestampedValue.timestampMs(bytes) ?? timestamp)
@@ -134,20 +131,8 @@ final class WindowState<Key, Value>: ExpiringStore {
             if isNew { windows.rows.remove(at: entry) }
             return
         }
-        let update = Change(new: new, old: isNew && seed != nil ? nil : value)
+        let update = Change(new: new, old: value)
         try write(key, at: entry, isNew: isNew, hasValue: hasValue, from: startMs, update, newTimestamp, to: next)
-    }
-
-    /// Makes a row of the record's key with a value that is known; does nothing if there is one.
-    @inlinable
-    func add(_ key: Key, from startMs: Int64, _ value: Value, _ timestamp: Int64, to next: Target) throws {
-        let (entry, isNew) = windows.insertOrFind(scratch.key.pointee.bytes, startMs: startMs)
-        guard entry >= 0, isNew else { return }
-        guard let hasValue = try guarded.attempt({ try encode(value) }) else {
-            return windows.rows.remove(at: entry)
-        }
-        let update = Change(new: value, old: nil)
-        try write(key, at: entry, isNew: true, hasValue: hasValue, from: startMs, update, timestamp, to: next)
     }
 
     /// Stores a row's new value, which is in `scratch` if there is one, and passes the update on or holds it back.
@@ -203,13 +188,6 @@ final class WindowState<Key, Value>: ExpiringStore {
         let bytes = windows.rows.bytes.value(at: entry)
         let value = try values.read(UnsafeRawBufferPointer(rebasing: bytes[TimestampedValue.headCount...]))
         return (value, TimestampedValue.timestampMs(bytes) ?? -1)
-    }
-
-    /// A row's value and timestamp for an operator that goes by several rows; nil if the value cannot be read, and the
-    /// record is left out.
-    @inlinable
-    func attemptRow(at entry: Int) throws -> (value: Value, timestampMs: Int64)? {
-        try guarded.attempt { try row(at: entry) }
     }
 
     /// Passes on the rows of windows that begin in a range of times, by start, then key.
