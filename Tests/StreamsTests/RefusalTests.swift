@@ -37,8 +37,8 @@ struct RefusalTests {
         builder.stream("in", keys: .utf8, values: .utf8).to("out")
         let progress = try await world.run(try builder.build()) { $0.onProductionError = .logAndContinue }
         let longest = try await world.records().compactMap { $0.value?.count }.max() ?? 0
-        // Header 61, length and attributes 3, offset and timestamp 2, key 2, length of the value 2.
-        #expect(longest == 1_000 - 61 - 3 - 2 - 2 - 2)
+        // The batch's header, the record's length, attributes with timestamp and offset, key, value's length, no headers.
+        #expect(longest == 1_000 - 61 - 2 - 3 - 2 - 2 - 1)
         #expect(progress.recordsSkipped == 999 - longest)
     }
 

@@ -27,21 +27,33 @@ struct RestartTests {
         #expect(pacing.didFail(hasAdvanced: false, now: 10 * Self.second).failingFor == .seconds(1))
     }
 
-    @Test("transactions that time out one after the other stop the application in the end")
+    @Test("a thread that is fenced again and again stops the application in the end")
     func bounded() async throws {
         let time = ManualTime()
         let world = try await World(time: time)
         try await world.write([("a", "1")])
+        let broker = world.broker
         let builder = StreamsBuilder()
         builder.stream("in", keys: .utf8, values: .utf8)
-            .peek(named: "slow") { _, _ in time.advance(by: .seconds(40)) }
+            .peek { _, _ in
+                time.advance(by: .seconds(5))
+                // Another owner of the thread's transactional id: what the thread does is lost.
+                var settings = ProducerSettings()
+                settings.transactionalId = "\(World.applicationId)-0-0"
+                let other = try broker.connectProducer(settings)
+                try other.initTransactions()
+                other.close()
+            }
             .to("out")
         let topology = try builder.build()
-        await #expect(throws: StreamsError.self) {
-            try await world.run(topology) {
-                $0.transactionTimeout = .seconds(10)
-                $0.taskTimeout = .seconds(100)
-            }
+        let error = await #expect(throws: StreamsError.self) {
+            try await world.run(topology) { $0.taskTimeout = .seconds(12) }
         }
+        guard case .log(let reason) = error else {
+            Issue.record("it stopped with \(String(describing: error))")
+            return
+        }
+        #expect(reason.isFenced)
+        #expect(try await world.texts() == [])
     }
 }

@@ -157,13 +157,17 @@ struct StoreErrorTests {
         #expect(try await world.texts(of: "dead") == ["b=bad"])
     }
 
-    @Test("a function of a table without a store that throws in a lookup is under the policy", arguments: [false, true])
+    @Test(
+        "a function of a table without a store that throws in a lookup leaves out its row",
+        arguments: [false, true]
+    )
     func lookups(isLeft: Bool) async throws {
         let world = try await World(["in": 1, "rows": 1, "out": 1, "dead": 1])
         try await world.write([("a", "row"), ("b", "bad")], to: "rows")
         try await world.write([("a", "1"), ("b", "2"), ("a", "3")])
         let builder = StreamsBuilder()
-        let rows = builder.table("rows", keys: .utf8, values: .utf8).mapValues(named: "clean") { value throws -> String in
+        let rows = builder.table("rows", keys: .utf8, values: .utf8).mapValues(named: "clean") {
+            value throws -> String in
             if value == "bad" { throw Refused() }
             return value
         }
