@@ -73,4 +73,16 @@ import Testing
     @Test("the Swift in the documentation is compiled code") func snippets() {
         expectNone(Snippets.check(files))
     }
+
+    @Test("the manual's pages are found and lead somewhere") func manualPages() {
+        expectNone(Manual.checkPages(files))
+    }
+
+    @Test("the manual's drawings are there, in light and dark") func manualDrawings() {
+        expectNone(Manual.checkDrawings(files, paths: Repository.paths))
+    }
+
+    @Test("the manual mentions every public operator and setting") func manualIsComplete() {
+        expectNone(Manual.checkOperators(files) + Manual.checkSettings(files))
+    }
 }
