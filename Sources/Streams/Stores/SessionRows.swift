@@ -9,7 +9,7 @@ import MillraceTopology
 /// Owned by the task's thread. A store's contents follow from its committed changelog (invariant 6); the greatest end
 /// that was put, which what is visible is measured from, is a register of the task, as a deletion may have had it.
 @usableFromInline
-final class SessionRows: TaskStore, LifecycleParticipant {
+final class SessionRows: ExpiringStore, LifecycleParticipant {
     @usableFromInline let name: String
     @usableFromInline let isLogged: Bool
     private let sessions: SessionTable
@@ -27,6 +27,7 @@ final class SessionRows: TaskStore, LifecycleParticipant {
     }
 
     @usableFromInline var memoryBytes: Int { sessions.rows.memoryBytes }
+    @usableFromInline var timedRows: TimedRows { sessions.rows }
 
     @usableFromInline
     func start() { sessions.rows.observe(observedEnd.value) }

@@ -9,7 +9,7 @@ import MillraceTopology
 /// Owned by the task's thread. A store's contents follow from its committed changelog (invariant 6); the greatest start
 /// that was put, which what is visible is measured from, is a register of the task, as a deletion may have had it.
 @usableFromInline
-final class WindowRows: TaskStore, LifecycleParticipant {
+final class WindowRows: ExpiringStore, LifecycleParticipant {
     @usableFromInline let name: String
     @usableFromInline let isLogged: Bool
     private let windows: WindowTable
@@ -36,6 +36,7 @@ final class WindowRows: TaskStore, LifecycleParticipant {
     }
 
     @usableFromInline var memoryBytes: Int { windows.rows.memoryBytes }
+    @usableFromInline var timedRows: TimedRows { windows.rows }
 
     @usableFromInline
     func start() { windows.rows.observe(observedStart.value) }

@@ -8,7 +8,7 @@ import MillraceTopology
 ///
 /// Owned by the task's thread. What the store holds follows from its committed changelog (invariant 6).
 @usableFromInline
-final class SessionState<Key, Value>: TaskStore {
+final class SessionState<Key, Value>: ExpiringStore {
     @usableFromInline typealias Target = Out<Windowed<Key>, Change<Value>>
 
     /// A session that a record touches.
@@ -68,6 +68,7 @@ final class SessionState<Key, Value>: TaskStore {
     }
 
     @usableFromInline var memoryBytes: Int { sessions.rows.memoryBytes }
+    @usableFromInline var timedRows: TimedRows { sessions.rows }
 
     @inlinable
     func window(at entry: Int) -> Window {

@@ -9,7 +9,7 @@ import MillraceTopology
 /// An operator calls `begin` for each record and then names windows only. Owned by the task's thread. What the store holds
 /// follows from its committed changelog (invariant 6), as with `KeyValueState`.
 @usableFromInline
-final class WindowState<Key, Value>: TaskStore {
+final class WindowState<Key, Value>: ExpiringStore {
     @usableFromInline typealias Target = Out<Windowed<Key>, Change<Value>>
 
     @usableFromInline let name: String
@@ -54,6 +54,7 @@ final class WindowState<Key, Value>: TaskStore {
     }
 
     @usableFromInline var memoryBytes: Int { windows.rows.memoryBytes }
+    @usableFromInline var timedRows: TimedRows { windows.rows }
 
     @inlinable
     func window(from startMs: Int64) -> Window {
