@@ -15,7 +15,8 @@ public enum Varint {
     @inlinable
     public static func size(unsigned value: UInt64) -> Int {
         let bits = 64 &- (value | 1).leadingZeroBitCount
-        return (bits &+ 6) / 7
+        // ⌈bits ÷ 7⌉ without a division; exact for 1 to 64 bits.
+        return (bits &* 9 &+ 64) &>> 6
     }
 
     /// Maps signed to unsigned so that small magnitudes stay small.
@@ -25,14 +26,28 @@ public enum Varint {
     }
 
     /// Writes a signed number to memory with room for `maximumSize` bytes and returns the number of bytes written.
-    @inlinable
+    @inlinable @inline(__always)
     public static func write(_ value: Int64, to pointer: UnsafeMutableRawPointer) -> Int {
         write(unsigned: zigzag(value), to: pointer)
     }
 
     /// Writes an unsigned number to memory with room for `maximumSize` bytes and returns the number of bytes written.
-    @inlinable
+    @inlinable @inline(__always)
     public static func write(unsigned value: UInt64, to pointer: UnsafeMutableRawPointer) -> Int {
+        if _fastPath(value < 0x80) {
+            pointer.storeBytes(of: UInt8(truncatingIfNeeded: value), as: UInt8.self)
+            return 1
+        }
+        if _fastPath(value < 0x4000) {
+            let pair = UInt16(truncatingIfNeeded: value & 0x7f | 0x80 | (value &>> 7) &<< 8)
+            pointer.storeBytes(of: pair.littleEndian, as: UInt16.self)
+            return 2
+        }
+        return writeLong(unsigned: value, to: pointer)
+    }
+
+    @usableFromInline
+    static func writeLong(unsigned value: UInt64, to pointer: UnsafeMutableRawPointer) -> Int {
         var rest = value
         var count = 0
         while rest >= 0x80 {

@@ -157,8 +157,8 @@ public struct RecordCursor {
         }
     }
 
-    @inlinable
-    mutating func bytes(_ p: inout UnsafeRawPointer) throws(RecordFormatError) -> UnsafeRawBufferPointer? {
+    @inlinable @inline(__always)
+    func bytes(_ p: inout UnsafeRawPointer) throws(RecordFormatError) -> UnsafeRawBufferPointer? {
         let length = try varint(&p)
         if length == -1 { return nil }
         guard length >= 0 else { throw defect(.negativeLength) }
@@ -168,13 +168,21 @@ public struct RecordCursor {
         return slice
     }
 
-    @inlinable
+    @inlinable @inline(__always)
     func varint(_ p: inout UnsafeRawPointer) throws(RecordFormatError) -> Int64 {
-        guard p < end else { throw defect(.overrun) }
-        let byte = p.load(as: UInt8.self)
-        if _fastPath(byte < 0x80) {
+        let available = end - p
+        guard available > 0 else { throw defect(.overrun) }
+        let first = UInt64(p.load(as: UInt8.self))
+        if _fastPath(first < 0x80) {
             p += 1
-            return Int64(byte &>> 1) ^ -Int64(byte & 1)
+            return Int64(bitPattern: first &>> 1) ^ -Int64(bitPattern: first & 1)
+        }
+        if available > 1 {
+            let second = UInt64(p.load(fromByteOffset: 1, as: UInt8.self))
+            if _fastPath(second < 0x80) {
+                p += 2
+                return Int64(bitPattern: (first & 0x7f) &>> 1 | second &<< 6) ^ -Int64(bitPattern: first & 1)
+            }
         }
         return try longVarint(&p)
     }

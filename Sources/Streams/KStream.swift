@@ -157,7 +157,7 @@ public struct KStream<Key, Value> {
                 position.pointee = cursor
                 record.pointee.processed += processed
             }
-            while processed < limits.maximumCount {
+            while processed < limits.maximumCount, !record.pointee.isSliceOver {
                 if let ahead, cursor.isScoutDue { ahead.warm(&cursor) }
                 let before = cursor
                 guard let view = try cursor.next() else { return }

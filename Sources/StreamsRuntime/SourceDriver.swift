@@ -35,7 +35,7 @@ public struct HeadTimestamp {
 }
 
 /// How far one call of a source's record loop may go. It also ends with a record that moves the task's stream time to
-/// where a punctuation is due.
+/// where a punctuation is due, and with one at which an operator ends the slice.
 public struct DriveLimits {
     /// Records before this offset are skipped.
     public var startOffset: Int64
@@ -68,6 +68,8 @@ public struct CurrentRecord {
     public var wallClockMs: Int64 = 0
     /// Whether an operator asked for a commit since the last one.
     public var isCommitRequested = false
+    /// Whether an operator wants the clock to be looked at after this record, because it has waited for something.
+    public var isSliceOver = false
     /// How many records were processed since the counter was read.
     public var processed = 0
     /// Its encoded headers; valid while the record is processed.

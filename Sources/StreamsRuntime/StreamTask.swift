@@ -118,6 +118,7 @@ package final class StreamTask {
     /// Processes up to about `maximumCount` records, the earliest of all queues first; returns how many.
     package func process(maximumCount: Int) throws -> Int {
         context.record.pointee.processed = 0
+        context.record.pointee.isSliceOver = false
         defer { leaveRecord() }
         guard var choice = try chooseQueue() else { return 0 }
         while true {
@@ -146,7 +147,7 @@ package final class StreamTask {
                 leaveRecord()
                 try punctuateStreamTime()
             }
-            if context.record.pointee.isCommitRequested { break }
+            if context.record.pointee.isSliceOver { break }
             guard let next = try chooseQueue() else { break }
             choice = next
         }

@@ -58,7 +58,9 @@ final class StreamThread: RebalanceListener {
     private var purge: InternalTopicPurge
     private var lastCommit: Int64
     private var isDirty = false
-    private var slice = 1_024
+    /// How many records a task processes between two looks at the clock. It begins small: one record may take long, and the
+    /// commit of a transaction cannot wait for a thousand such.
+    private var slice = 1
 
     /// Whether questions are left that can be answered at once.
     private var hasMoreQueries = false
@@ -235,7 +237,7 @@ final class StreamThread: RebalanceListener {
     /// Keeps the time between two looks at the clock near the target, however slow an operator is.
     private func adaptSlice(to elapsed: Int64, hadWork: Bool) {
         if elapsed > Self.sliceTarget * 2 {
-            slice = max(slice / 2, Self.sliceRange.lowerBound)
+            slice = max(Int(Int64(slice) * Self.sliceTarget / elapsed), Self.sliceRange.lowerBound)
         } else if elapsed < Self.sliceTarget, hadWork {
             slice = min(slice * 2, Self.sliceRange.upperBound)
         }

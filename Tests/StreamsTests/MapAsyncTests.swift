@@ -67,6 +67,28 @@ struct MapAsyncTests {
         #expect(try await world.texts() == ["fast=3", "fast=4", "slow=1", "slow=2"])
     }
 
+    @Test("an application whose calls take long stops soon, not when a long stretch of records is through")
+    func slowCalls() async throws {
+        let world = try await World()
+        try await world.write(numbers(500))
+        let calls = Atomic<Int>(0)
+        let builder = StreamsBuilder()
+        builder.stream("in", keys: .utf8, values: .utf8)
+            .mapValuesAsync(concurrency: 1) { _, value in
+                calls.add(1, ordering: .relaxed)
+                try await Task.sleep(for: .milliseconds(1))
+                return value
+            }
+            .to("out", values: .utf8)
+        let running = RunningApplication(try builder.build(), in: world)
+        while calls.load(ordering: .relaxed) < 3 { try await Task.sleep(for: .milliseconds(1)) }
+        let before = calls.load(ordering: .relaxed)
+        try await running.stop()
+        let after = calls.load(ordering: .relaxed)
+        #expect(after < 500, "\(before) calls before the application was told to stop, \(after) in the end")
+        #expect(try await world.texts().count == after)
+    }
+
     @Test("a call that fails is tried again; its place in the order stays")
     func retries() async throws {
         let world = try await World()

@@ -63,7 +63,10 @@ final class AsyncCalls<Key: Sendable, Value: Sendable, NewKey: Sendable, NewValu
     /// Takes a record; waits while as many as allowed are under way.
     func push(_ key: Key, _ value: Value, _ timestamp: Int64) throws {
         try passOnArrived()
-        while pending.count >= concurrency { try waitForOne() }
+        while pending.count >= concurrency {
+            context.record.pointee.isSliceOver = true
+            try waitForOne()
+        }
         let number = nextNumber
         nextNumber += 1
         let identity = order.identity?(key)

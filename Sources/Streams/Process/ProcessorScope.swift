@@ -104,6 +104,7 @@ public class ProcessorScope {
     /// Asks for a commit as soon as possible, rather than at the next interval.
     public final func requestCommit() {
         current.pointee.isCommitRequested = true
+        current.pointee.isSliceOver = true
     }
 
     /// Passes a record on. A failure further down is not one of the processor's own.

@@ -89,7 +89,7 @@ extension KStream {
                 position.pointee = cursor
                 record.pointee.processed += processed
             }
-            while processed < limits.maximumCount {
+            while processed < limits.maximumCount, !record.pointee.isSliceOver {
                 if let ahead, cursor.isScoutDue { ahead.warm(&cursor) }
                 let before = cursor
                 let formerOffset = record.pointee.offset
