@@ -83,13 +83,18 @@ final class World: Sendable {
         )
     }
 
-    /// Runs a topology until it has read everything.
+    /// Runs a topology until it has read everything; then it commits, and not before unless `configure` says so or an
+    /// operator asks for it.
     @discardableResult
     func run(
         _ topology: Topology,
         _ configure: (inout StreamsConfiguration) -> Void = { _ in }
     ) async throws -> StreamsProgress {
-        let application = application(topology, configure)
+        let application = application(topology) { configuration in
+            configuration.transactionTimeout = .seconds(600)
+            configuration.commitInterval = .seconds(300)
+            configure(&configuration)
+        }
         try await application.runUntilCaughtUp()
         return application.progress
     }
