@@ -168,6 +168,7 @@ struct VersionedTableTests {
                 logged.table.forEachVersion(of: key, from: firstMs, through: lastMs) { version in
                     let end = version.validToMs.map { "\($0)" } ?? "-"
                     found.append("\(version.value[0]):\(version.validFromMs)-\(end)")
+                    return true
                 }
             }
             return found

@@ -117,7 +117,7 @@ extension Stores {
             isCached: isCached,
             changelogConfiguration: changelogConfiguration
         )
-        return StoreReference(definition) { definition, context in
+        return StoreReference(definition, keys) { definition, context in
             let rows = context.store(named: definition.name) { TimerRows(definition, in: context) }
             return KeyTimers(rows, keys: keys, in: context)
         }

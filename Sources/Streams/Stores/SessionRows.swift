@@ -12,7 +12,7 @@ import MillraceTopology
 final class SessionRows: TaskStore, LifecycleParticipant {
     @usableFromInline let name: String
     @usableFromInline let isLogged: Bool
-    private let sessions: SessionTable
+    let sessions: SessionTable
     private let record: UnsafeMutablePointer<CurrentRecord>
     private let changelog: ChangelogOutput?
     private let observedEnd: TaskRegister

@@ -45,7 +45,8 @@ public enum Stores {
             changelogConfiguration: changelogConfiguration
         )
         let timeToLiveMs = timeToLive.map { max(1, $0.wholeMilliseconds) }
-        return StoreReference(definition, problem: lifetimeProblem(timeToLive)) { definition, context in
+        let serdes = StoreSerdes(keys: keys, values: values)
+        return StoreReference(definition, serdes, problem: lifetimeProblem(timeToLive)) { definition, context in
             let rows = context.store(named: definition.name) {
                 KeyValueRows(definition, isTimestamped: false, timeToLiveMs: timeToLiveMs, in: context)
             }
@@ -83,7 +84,8 @@ public enum Stores {
             changelogConfiguration: changelogConfiguration
         )
         let timeToLiveMs = timeToLive.map { max(1, $0.wholeMilliseconds) }
-        return StoreReference(definition, problem: lifetimeProblem(timeToLive)) { definition, context in
+        let serdes = StoreSerdes(keys: keys, values: values)
+        return StoreReference(definition, serdes, problem: lifetimeProblem(timeToLive)) { definition, context in
             let rows = context.store(named: definition.name) {
                 KeyValueRows(definition, isTimestamped: true, timeToLiveMs: timeToLiveMs, in: context)
             }
@@ -118,7 +120,8 @@ public enum Stores {
             changelogConfiguration: changelogConfiguration
         )
         let problem = historyRetention < .zero ? "its history retention, \(historyRetention), is negative" : nil
-        return StoreReference(definition, problem: problem) { definition, context in
+        let serdes = StoreSerdes(keys: keys, values: values)
+        return StoreReference(definition, serdes, problem: problem) { definition, context in
             let rows = context.store(named: definition.name) {
                 VersionedRows(definition, historyMs: historyMs, in: context)
             }
@@ -172,7 +175,8 @@ public enum Stores {
         } else if retentionMs < sizeMs {
             problem = "its retention, \(retention), is shorter than its windows, \(size)"
         }
-        return StoreReference(definition, problem: problem) { definition, context in
+        let serdes = StoreSerdes(keys: keys, values: values)
+        return StoreReference(definition, serdes, problem: problem) { definition, context in
             let rows = context.store(named: definition.name) {
                 WindowRows(
                     definition,
@@ -216,7 +220,8 @@ public enum Stores {
             )
         )
         let problem = retention < .zero ? "its retention, \(retention), is negative" : nil
-        return StoreReference(definition, problem: problem) { definition, context in
+        let serdes = StoreSerdes(keys: keys, values: values)
+        return StoreReference(definition, serdes, problem: problem) { definition, context in
             let rows = context.store(named: definition.name) {
                 SessionRows(definition, retentionMs: retentionMs, in: context)
             }
