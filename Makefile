@@ -14,7 +14,7 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .SILENT:
-.PHONY: run example test simulate conformance-log conformance-streams bench bench-engine format lint clean help packages python
+.PHONY: run example test simulate conformance-log conformance-streams bench bench-engine manual format lint clean help packages python
 
 run: packages ## Count words: INPUT="file or folder …" (- is standard input), DATA=folder, ARGS="more options"
 	$(swift) build -c release --product word-count </dev/null
@@ -28,6 +28,7 @@ example: packages ## Run an example: NAME=page-views, ARGS="more options"; they 
 test: packages python lint ## Check everything: format, build with warnings as errors, benchmarks, all tests
 	$(swift) build --package-path Benchmarks </dev/null
 	$(swift) build --build-tests --explicit-target-dependency-import-check error </dev/null
+	scripts/make-manual
 	$(swift) test --skip-build --disable-xctest --no-parallel </dev/null
 	scripts/prepare-python --remind
 
@@ -51,6 +52,10 @@ bench: packages ## Run the benchmarks beside the floor in C: ARGS="options"
 
 bench-engine: packages ## Time the engine's parts one by one: encode, decode, append, fetch, look-up, CRC, codecs, commit
 	$(swift) package --package-path Benchmarks --allow-writing-to-package-directory benchmark --target Engine --no-progress
+
+manual: packages ## Make the manual, .build/manual, of the pages and all public symbols
+	$(swift) build </dev/null
+	scripts/make-manual
 
 format: ## Format all Swift sources in place
 	$(swift) format --in-place --parallel --recursive $(sources)

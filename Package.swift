@@ -243,7 +243,13 @@ let package = Package(
             exclude: ["Cases"],
             swiftSettings: strict
         ),
-        tests("ManualTests", ["Millrace", "MillraceTestKit"]),
+        tests(
+            "ManualTests",
+            [
+                "Millrace", "MillraceFoundationSerdes", "MillraceTestKit", lifecycle, logging,
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ]
+        ),
         tests("TestKitTests", ["Millrace", "MillraceTestKit", "conformance-streams"]),
         tests("RecordFormatTests", ["MillraceRecordFormat", "MillracePrimitives", "KafkaFixtures"]),
         tests("CoordinationTests", ["MillraceCoordination", "MillracePrimitives"]),

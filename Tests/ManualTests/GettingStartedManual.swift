@@ -1,7 +1,10 @@
 import Foundation
+import Logging
 import Millrace
 import MillraceTestKit
+import ServiceLifecycle
 import Testing
+import UnixSignals
 
 /// The code of the manual's first pages, run.
 struct GettingStartedManual {
@@ -41,6 +44,20 @@ struct GettingStartedManual {
         let task = Task { try await run(in: directory) }
         task.cancel()
         try await task.value
+    }
+
+    func serve(in directory: String, beside server: any Service) async throws {
+        let broker = try await EmbeddedBroker.open(at: directory)
+        defer { broker.close() }
+        // snippet: service-group
+        let application = StreamsApplication(id: "averages", topology: try averages(), on: broker)
+        let group = ServiceGroup(
+            services: [server, application],
+            gracefulShutdownSignals: [.sigterm, .sigint],
+            logger: Logger(label: "averages")
+        )
+        try await group.run()
+        // snippet.end
     }
 
     private func removeItem(_ path: String) {

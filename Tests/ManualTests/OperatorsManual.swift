@@ -5,29 +5,6 @@ import Testing
 
 /// The code of the manual's pages on operators and stores, run.
 struct OperatorsManual {
-    @Test("Orders are split and routed as the page on stateless operators says")
-    func stateless() throws {
-        let builder = StreamsBuilder()
-        // snippet: stateless
-        let orders = builder.stream("orders", keys: .utf8, values: .int64)
-            .filter { _, cents in cents > 0 }
-        let branches = orders.split()
-            .branch("large") { _, cents in cents >= 100_000 }
-            .defaultBranch("small")
-        branches["large"].to("large-orders")
-        branches["small"]
-            .mapValues { cents in cents / 100 }
-            .to(values: .int64) { customer, _ in "orders-of-\(customer)" }
-        // snippet.end
-        let driver = try TopologyTestDriver(try builder.build())
-        let input = driver.input("orders", keys: .utf8, values: .int64)
-        for (customer, cents): (String, Int64) in [("ada", 250_000), ("bob", 700), ("bob", -1)] {
-            try input.pipe(customer, cents)
-        }
-        #expect(try driver.output("large-orders", keys: .utf8, values: .int64).readAll().map(\.value) == [250_000])
-        #expect(try driver.output("orders-of-bob", keys: .utf8, values: .int64).readAll().map(\.value) == [7])
-    }
-
     @Test("Sales are aggregated as the page on aggregations says")
     func aggregations() throws {
         let builder = StreamsBuilder()

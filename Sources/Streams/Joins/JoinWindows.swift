@@ -3,7 +3,7 @@ import MillracePrimitives
 /// How far apart in time two records may be to be joined, and how long the join waits for late ones: what Kafka Streams
 /// calls `JoinWindows`.
 ///
-///     JoinWindows(difference: .minutes(5), grace: .minutes(1))
+///     JoinWindows(difference: .seconds(300), grace: .seconds(60))
 ///     JoinWindows(before: .zero, after: .seconds(30), grace: .zero)
 ///
 /// A record of the left stream joins those of the right stream between `before` earlier and `after` later than itself,

@@ -4,7 +4,7 @@ import MillraceTopology
 extension KStream {
     /// Joins two streams: each record with those of the other stream that have the same key and are near enough in time.
     ///
-    ///     orders.join(payments, within: JoinWindows(difference: .minutes(5), grace: .minutes(1))) { order, payment in
+    ///     orders.join(payments, within: JoinWindows(difference: .seconds(300), grace: .seconds(60))) { order, payment in
     ///         PaidOrder(order, payment)
     ///     }
     ///
