@@ -344,7 +344,7 @@ final class StreamThread: RebalanceListener {
             backend: environment.backend,
             applicationId: environment.applicationId,
             logger: logger,
-            didRead: { [queries = environment.queries] in queries.restored($0, upTo: $1) }
+            didRead: { [index, queries = environment.queries] in queries.restored($0, upTo: $1, by: index) }
         )
         for (id, partitions) in wanted.sorted(by: { $0.key < $1.key }) {
             let kept = tasks[id]

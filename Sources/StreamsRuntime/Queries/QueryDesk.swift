@@ -23,8 +23,8 @@ final class QueryDesk: Sendable {
         var homeless: [QueryRequest] = []
         /// All that are not settled, by number.
         var open: [Int: QueryRequest] = [:]
-        /// How far the changelogs of tasks that are being restored were read.
-        var restored: [TopicPartition: Int64] = [:]
+        /// How far the changelogs of tasks were read that each thread is restoring.
+        var restored: [Int: [TopicPartition: Int64]] = [:]
     }
 
     private let state = Mutex(State())
@@ -129,9 +129,6 @@ final class QueryDesk: Sendable {
     func assign(_ tasks: [TaskMetadata], to thread: Int) {
         let stranded = state.withLock { state -> [QueryRequest] in
             state.give(tasks, to: thread)
-            state.restored = state.restored.filter { changelog, _ in
-                !tasks.contains { $0.changelogs.contains(changelog) }
-            }
             let homeless = state.homeless
             state.homeless = []
             for request in homeless {
@@ -172,9 +169,9 @@ final class QueryDesk: Sendable {
         if request.settle(with: store) { forget(request) }
     }
 
-    /// A changelog is being read: this is where its store has got to.
-    func restored(_ changelog: TopicPartition, upTo position: Int64) {
-        state.withLock { $0.restored[changelog] = position }
+    /// A thread is reading a changelog: this is where its store has got to.
+    func restored(_ changelog: TopicPartition, upTo position: Int64, by thread: Int) {
+        state.withLock { $0.restored[thread, default: [:]][changelog] = position }
     }
 
     // What there is
@@ -183,7 +180,9 @@ final class QueryDesk: Sendable {
     var tasks: [Int: [TaskMetadata]] { state.withLock { $0.tasks } }
 
     /// How far the changelogs of tasks that are being restored were read.
-    var restoredPositions: [TopicPartition: Int64] { state.withLock { $0.restored } }
+    var restoredPositions: [TopicPartition: Int64] {
+        state.withLock { $0.restored.values.reduce(into: [:]) { $0.merge($1) { max($0, $1) } } }
+    }
 }
 
 extension QueryDesk.State {
@@ -197,6 +196,7 @@ extension QueryDesk.State {
     fileprivate mutating func give(_ newTasks: [TaskMetadata]?, to thread: Int) {
         owners = owners.filter { $0.value != thread }
         tasks[thread] = newTasks
+        restored[thread] = nil
         for task in newTasks ?? [] { owners[task.id] = thread }
     }
 }
