@@ -22,7 +22,7 @@ struct QueryMetadataTests {
         await running.reach(.running)
         let threads = running.application.threadMetadata
         #expect(threads.map(\.index) == [0, 1])
-        #expect(threads.allSatisfy(\.isReady))
+        #expect(threads.map(\.isReady) == [true, true])
         let tasks = threads.flatMap(\.tasks).sorted { $0.id < $1.id }
         #expect(tasks.map(\.id.partition) == [0, 1, 2])
         for (number, task) in tasks.enumerated() {
@@ -83,7 +83,8 @@ struct QueryMetadataTests {
         await running.reach(.running)
         try await world.write([("a", "x"), ("b", "x"), ("c", "x")])
         let lags = try await running.application.storeLags()
-        #expect(lags == [StoreLag(store: "counts", partition: 0, changelogOffsets: 0, inputOffsets: 3)])
+        #expect(lags.map(\.store) == ["counts"])
+        #expect(lags.map(\.changelogOffsets) == [0] && lags.map(\.inputOffsets) == [3])
         gate.open()
         try await running.stop()
     }

@@ -94,8 +94,8 @@ struct QueryTests {
         // Nothing is committed but when a record asks for it.
         let running = RunningApplication(try builder.build(), in: world) {
             $0.onUncaughtError = .replaceThread
-            $0.commitInterval = .seconds(3_600)
-            $0.transactionTimeout = .seconds(7_200)
+            $0.commitInterval = .seconds(600)
+            $0.transactionTimeout = .seconds(900)
         }
         await running.reach(.running)
         func read(_ isolation: QueryIsolation, after receipts: [RecordReceipt], timeout: Duration = .seconds(60))
