@@ -28,7 +28,7 @@ public struct StoreOptions: Hashable, Sendable, ExpressibleByStringLiteral {
     /// Further settings of the changelog topic, by Kafka's names.
     public var changelogConfiguration: [String: String]
     /// What the store was called before: when the application starts for the first time with the new name, the store takes
-    /// over the entries of the old one. May stay afterwards.
+    /// over the entries of the old one, and what its operator remembers of the course of time. May stay afterwards.
     public var renamedFrom: String?
 
     /// Makes options.

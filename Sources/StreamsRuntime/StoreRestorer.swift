@@ -18,11 +18,14 @@ struct StoreRestorer {
             stores[TopicPartition("\(applicationId)-\(store.name)-changelog", task.id.partition)] = store
         }
         guard !stores.isEmpty else { return 0 }
+        let expiring = Dictionary(uniqueKeysWithValues: task.expiringChangelogs.map { ($0.partition, $0) })
 
         var settings = ConsumerSettings()
         settings.clientId = "\(applicationId)-restore"
         settings.isolation = .readCommitted
         settings.autoCommitInterval = nil
+        // A former owner may still delete what has expired.
+        settings.offsetReset = .earliest
         let consumer = try backend.connectConsumer(settings)
         defer { consumer.close() }
         let partitions = stores.keys.sorted()
@@ -42,6 +45,9 @@ struct StoreRestorer {
                     restored += 1
                 }
                 didRead(records.partition, records.nextOffset)
+                if let changelog = expiring[records.partition], changelog.isMarkDue {
+                    changelog.mark(records.nextOffset)
+                }
             }
         }
         if restored > 0 {

@@ -20,6 +20,8 @@ package final class StreamTask {
     /// When to look next whether time has gone on without records.
     private var nextIdleCheckMs = Int64.max
     private let lifecycleParticipants: [any LifecycleParticipant]
+    /// The changelogs that are deleted up to where their rows have expired.
+    package let expiringChangelogs: [ExpiringChangelog]
     /// Records left out because something failed at them.
     package var skippedRecords: Int { context.failures.skippedRecords }
     /// Records that came too late for every window that they belong to.
@@ -49,6 +51,7 @@ package final class StreamTask {
             host: host
         )
         self.context = context
+        context.registers.formerStoreNames = plan.topology.graph.stores.compactMapValues(\.formerName)
         var drivers: [TopologyGraph.NodeId: SourceDriver] = [:]
         queues = partitions.sorted().compactMap { partition in
             guard let node = plan.sourceNode(of: partition.topic), let code = plan.topology.sources[node] else {
@@ -68,6 +71,7 @@ package final class StreamTask {
         tickParticipants = parts.compactMap { $0 as? any TickParticipant }
         streamTimeParticipants = parts.compactMap { $0 as? any StreamTimeParticipant }
         lifecycleParticipants = parts.compactMap { $0 as? any LifecycleParticipant }
+        expiringChangelogs = Self.expiringChangelogs(of: context, in: plan.topology.graph)
         let mayBeIdle = queues.contains { $0.idleAfterMs != nil }
         idleTime = mayBeIdle ? context.register(named: "stream-time", initial: PartitionMetadata.noTime) : nil
         try context.registers.settle(in: queues.map(\.partition), of: id)
@@ -85,6 +89,17 @@ package final class StreamTask {
             .map { (rank: (operators[$1.name] ?? Int.max, $0), part: $1) }
             .sorted { $0.rank < $1.rank }
             .map(\.part)
+    }
+
+    /// Unless the user's settings of a topic say that nothing is deleted from it.
+    private static func expiringChangelogs(of context: TaskContext, in graph: TopologyGraph) -> [ExpiringChangelog] {
+        context.stores.values.compactMap { store -> ExpiringChangelog? in
+            guard store.isLogged, let store = store as? any ExpiringStore, let definition = graph.stores[store.name],
+                definition.changelogConfiguration["cleanup.policy"]?.contains("delete") == true
+            else { return nil }
+            let topic = "\(context.applicationId)-\(definition.changelogTopic)"
+            return ExpiringChangelog(of: store, TopicPartition(topic, context.taskId.partition))
+        }.sorted { $0.partition < $1.partition }
     }
 
     deinit {

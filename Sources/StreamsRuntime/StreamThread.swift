@@ -52,7 +52,7 @@ final class StreamThread: RebalanceListener {
     private var isStalled = false
     private var rebalanceFailure: (any Error)?
 
-    private var purge: RepartitionPurge
+    private var purge: InternalTopicPurge
     private var lastCommit: Int64
     private var isDirty = false
     private var slice = 1_024
@@ -107,7 +107,7 @@ final class StreamThread: RebalanceListener {
             consumerSettings.sessionTimeout = configuration.sessionTimeout
             consumerSettings.maximumPollInterval = configuration.maximumPollInterval
             consumerSettings.heartbeatInterval = min(.seconds(3), configuration.sessionTimeout / 3)
-            purge = try RepartitionPurge(environment)
+            purge = try InternalTopicPurge(environment)
             consumer = try environment.backend.connectConsumer(consumerSettings)
         } catch {
             producer.close()
@@ -282,7 +282,7 @@ final class StreamThread: RebalanceListener {
         case .atLeastOnce, .atMostOnce: if !offsets.isEmpty { try consumer.commit(offsets) }
         }
         for task in taskOrder { task.didCommit(offsets) }
-        purge.didCommit(offsets, now: lastCommit, logger)
+        purge.didCommit(offsets, of: taskOrder, now: lastCommit, logger)
         isDirty = false
         progress.commits.add(1, ordering: .relaxed)
         environment.queryWatch.didCommit()

@@ -51,7 +51,8 @@ public struct StreamsConfiguration: Sendable {
     public var batchSize = 64 << 10
     /// The compression of output batches, changelogs included. Kafka: `compression.type` of the producer.
     public var compression = Compression.none
-    /// How often records of repartition topics are deleted that were processed. Kafka: `repartition.purge.interval.ms`.
+    /// How often records of internal topics are deleted that are not needed any more: those of repartition topics that
+    /// were processed, and those of changelogs whose rows have expired. Kafka: `repartition.purge.interval.ms`.
     public var repartitionPurgeInterval = Duration.seconds(30)
     /// The largest record that is written, in bytes of key, value and headers. Kafka: `max.request.size`.
     public var maximumRecordSize = 1_000_000

@@ -63,12 +63,15 @@ public final class TaskContext {
     private var hasBegun = false
     private var beginnings: [() -> Void] = []
     package let host: TaskHost
-    private var composed: [ObjectIdentifier: AnyObject] = [:]
+    /// What was composed once, with its key: another object could have the address of one that is gone.
+    private var composed: [ObjectIdentifier: (key: AnyObject, code: AnyObject)] = [:]
     private var tablesAhead: [ByteTable] = []
     package private(set) var stores: [String: any TaskStore] = [:]
     /// In the order in which they enlisted.
     private(set) var parts: [any TaskPart] = []
-    let registers = TaskRegisters()
+    let registers: TaskRegisters
+    /// What `record` and the registers lie in; kept by whatever may outlive the task.
+    @usableFromInline package let memory = TaskMemory()
 
     init(
         taskId: TaskId,
@@ -86,8 +89,8 @@ public final class TaskContext {
         emitIntervalMs = configuration.emitInterval.wholeMilliseconds
         self.outputs = outputs
         self.host = host
-        record = .allocate(capacity: 1)
-        record.initialize(to: CurrentRecord())
+        record = memory.record
+        registers = memory.registers
         failures = FailureHandling(
             task: taskId,
             record: record,
@@ -96,11 +99,6 @@ public final class TaskContext {
             logger: logger,
             pause: host.pause
         )
-    }
-
-    deinit {
-        record.deinitialize(count: 1)
-        record.deallocate()
     }
 
     /// Where the records for a topic go. If there is no such topic, the task does not start.
@@ -142,7 +140,10 @@ public final class TaskContext {
         return made
     }
 
-    /// A number of this name that survives restarts. All who ask for one name share it: begin it with the operator's.
+    /// A number of this name that survives restarts. All who ask for one name share it.
+    ///
+    /// The name of an operator with a store begins with the store's, followed by `.` or `-`: it then outlives changes of
+    /// the topology that the store outlives, its renaming included.
     ///
     /// - Parameter initial: what it is until the first commit.
     @usableFromInline
@@ -216,11 +217,11 @@ public final class TaskContext {
 
     /// The one instance of some composed code in this task: what several operators pass records to is composed once.
     public func composeOnce<Code: AnyObject>(_ key: AnyObject, _ make: () throws -> Code) rethrows -> Code {
-        if let existing = composed[ObjectIdentifier(key)] {
+        if let existing = composed[ObjectIdentifier(key)]?.code {
             return unsafeDowncast(existing, to: Code.self)
         }
         let made = try make()
-        composed[ObjectIdentifier(key)] = made
+        composed[ObjectIdentifier(key)] = (key, made)
         return made
     }
 }

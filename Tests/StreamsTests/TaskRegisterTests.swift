@@ -63,6 +63,28 @@ struct TaskRegisterTests {
         }
     }
 
+    @Test(
+        "the registers of a store that was renamed are found, and once they have the new name the old one is forgotten"
+    )
+    func renames() throws {
+        let partition = TopicPartition("a", 0)
+        func restored(_ committed: [String: Int64]) throws -> [Int64] {
+            let registers = TaskRegisters()
+            registers.formerStoreNames = ["totals": "counts"]
+            let found = ["totals.time", "totals.0.time", "totals-left-time", "totals2.time", "counts2.time"].map {
+                registers.register(named: $0, initial: -1)
+            }
+            try registers.settle(in: [partition], of: Self.task)
+            registers.restore([partition: committed])
+            return found.map(\.value)
+        }
+        let before: [String: Int64] = [
+            "counts.time": 1, "counts.0.time": 2, "counts-left-time": 3, "counts2.time": 4,
+        ]
+        #expect(try restored(before) == [1, 2, 3, -1, 4])
+        #expect(try restored(before.merging(["totals.time": 5]) { $1 }) == [5, 2, 3, -1, 4])
+    }
+
     @Test("more registers than fit at all are an error that says how many bytes there are")
     func overflows() {
         let registers = TaskRegisters()

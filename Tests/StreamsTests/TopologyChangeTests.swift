@@ -189,6 +189,46 @@ struct TopologyChangeTests {
         #expect(try await world.table(of: "test-counts-changelog", .int64) == ["a": 2, "b": 1])
     }
 
+    /// Counts in windows that come out when they close, some operators further on than before, or with another store.
+    private static func windows(_ store: StoreOptions, extraOperators: Int = 0) -> (StreamsBuilder) -> Void {
+        { builder in
+            var stream = builder.stream("in", keys: .utf8, values: .utf8)
+            for _ in 0..<extraOperators { stream = stream.filter { _, _ in true } }
+            stream.groupByKey().windowedBy(.tumbling(size: .milliseconds(100), grace: .zero))
+                .emitStrategy(.onWindowClose).count(store: store).toStream()
+                .map { windowed, count in ("\(windowed.window.startMs)", count) }.to("out", keys: .utf8, values: .int64)
+        }
+    }
+
+    @Test("what was late stays late, and what came out does not come again, when operators come and stores are renamed")
+    func streamTimeStays() async throws {
+        let changed = [
+            Self.windows("counts", extraOperators: 2),
+            Self.windows(StoreOptions(name: "totals", renamedFrom: "counts")),
+        ]
+        for build in changed {
+            let world = try await World()
+            func write(_ times: [Int64]) async throws {
+                let records = times.map { ProducerRecord(topic: "in", key: [107], value: [1], timestamp: $0) }
+                try await world.write(records)
+            }
+            func run(_ build: (StreamsBuilder) -> Void) async throws {
+                let builder = StreamsBuilder()
+                build(builder)
+                try await world.run(try builder.build()) { $0.emitInterval = .zero }
+            }
+            try await write([10, 20, 130, 250])
+            try await run(Self.windows("counts"))
+            #expect(try await world.values(.int64) == ["0=2", "100=1"])
+            try await write([40, 140, 260])
+            try await run(build)
+            #expect(try await world.values(.int64) == ["0=2", "100=1"], "40 and 140 are late")
+            try await write([300])
+            try await run(build)
+            #expect(try await world.values(.int64) == ["0=2", "100=1", "200=2"])
+        }
+    }
+
     @Test("a renamed store in another format is refused")
     func renamedFormat() async throws {
         let world = try await World()

@@ -205,6 +205,37 @@ struct ProcessorTests {
         #expect(try driver.output("out", keys: .utf8, values: .int64).readAll().map(\.value) == [3])
     }
 
+    @Test("What user code keeps of a task beyond its end reaches into no memory that belongs to others by then")
+    func outliving() throws {
+        // The test's thread is the only one.
+        final class Kept: @unchecked Sendable {
+            var store: TimestampedKeyValueStore<String, String>?
+            var scope: ProcessorScope?
+        }
+        let kept = Kept()
+        do {
+            let driver = try Self.driver { lines in
+                let store = Stores.timestampedKeyValue("kept", keys: .utf8, values: .utf8, isLogged: false)
+                let same: KStream<String, String> = lines.process(stores: store) { record, context, store in
+                    kept.store = store
+                    kept.scope = context
+                    try context.forward(record)
+                }
+                same.to("out", keys: .utf8, values: .utf8)
+            }
+            try driver.input("in", keys: .utf8, values: .utf8).pipe("a", "x", at: 5)
+        }
+        // Whatever takes the memory that the task has given back.
+        let others = (0..<1_000).map { _ in [UInt64](repeating: .max, count: 24) }
+        let store = try #require(kept.store)
+        try store.put("b", "y")
+        #expect(try store.get("b")?.timestampMs == 5, "\(others.count)")
+        #expect(kept.scope?.streamTimeMs == 5)
+        #expect(throws: ProcessorError.taskEnded(operator: "in-process")) {
+            _ = try kept.scope?.schedule(every: .seconds(1), .wallClock) { _ in }
+        }
+    }
+
     static func driver(
         partitions: [String: Int32] = [:],
         commitMode: TopologyTestDriver.CommitMode = .afterEveryRecord,

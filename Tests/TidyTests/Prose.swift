@@ -38,6 +38,35 @@ enum Prose {
         }
     }
 
+    /// A link in a document that is no address names a file or folder beside it.
+    static func checkLinks(_ files: [SourceText], paths: [String]) -> [Violation] {
+        var known = Set(paths)
+        for path in paths {
+            let parts = path.split(separator: "/")
+            for count in 0..<parts.count { known.insert(parts.prefix(count).joined(separator: "/")) }
+        }
+        return files.filter(\.isMarkdown).flatMap { file in
+            let folder = file.path.split(separator: "/").dropLast().map(String.init)
+            return file.prose.flatMap { line, text -> [Violation] in
+                let targets = text.split(separator: "](", omittingEmptySubsequences: false).dropFirst()
+                    .map { $0.prefix { $0 != ")" && $0 != "#" } }
+                return targets.filter {
+                    !$0.isEmpty && !$0.contains("://") && !known.contains(path(of: $0, in: folder))
+                }
+                .map { file.violation(line, "there is no \($0); link to what is there") }
+            }
+        }
+    }
+
+    /// Where a relative link leads, from the top of the repository.
+    private static func path(of link: Substring, in folder: [String]) -> String {
+        var parts = folder
+        for part in link.split(separator: "/") where part != "." {
+            if part == ".." { _ = parts.popLast() } else { parts.append(String(part)) }
+        }
+        return parts.joined(separator: "/")
+    }
+
     static func checkLeftovers(_ files: [SourceText]) -> [Violation] {
         files.flatMap { file in
             file.comments.indices.flatMap { number in

@@ -25,6 +25,13 @@ import Testing
         #expect(Prose.checkTitles(file("A.md", "# One\n\n# Two\n")).map(\.line) == [3])
     }
 
+    @Test("a link to a file that is not there is found, from where the document lies") func links() {
+        let paths = ["README.md", "Sources/A/A.swift", "Sources/A/Guide.md", "Sources/A/a.svg"]
+        let good = "# A\n\n[a](A.swift), [up](../../README.md), [all](..), ![a](a.svg), [web](https://a.example)\n"
+        #expect(Prose.checkLinks(file("Sources/A/Guide.md", good), paths: paths) == [])
+        #expect(Prose.checkLinks(file("README.md", "# A\n\n[a](Sources/A), [b](A.swift)\n"), paths: paths).count == 1)
+    }
+
     @Test("work put off is found in comments only") func leftovers() {
         let text = "// TODO: this\nlet TODO = 1\n/* FIXME */ let a = \"XXX\"\n// MARK: - That\n/// Marks a mark.\n"
         #expect(Prose.checkLeftovers(file("A.swift", text)).map(\.line) == [1, 3, 4])

@@ -58,6 +58,10 @@ import Testing
         expectNone(Prose.checkTitles(files))
     }
 
+    @Test("a document links to files that are there") func links() {
+        expectNone(Prose.checkLinks(files, paths: Repository.paths))
+    }
+
     @Test("no comment puts work off or marks sections") func leftovers() {
         expectNone(Prose.checkLeftovers(files))
     }
@@ -72,5 +76,17 @@ import Testing
 
     @Test("the Swift in the documentation is compiled code") func snippets() {
         expectNone(Snippets.check(files))
+    }
+
+    @Test("the manual's pages are found and lead somewhere") func manualPages() {
+        expectNone(Manual.checkPages(files))
+    }
+
+    @Test("the manual's drawings are there, in light and dark") func manualDrawings() {
+        expectNone(Manual.checkDrawings(files, paths: Repository.paths))
+    }
+
+    @Test("the manual mentions every public operator and setting") func manualIsComplete() {
+        expectNone(Manual.checkOperators(files) + Manual.checkSettings(files))
     }
 }

@@ -77,6 +77,11 @@ package final class TimedRows {
     /// Rows before this are past retention.
     @usableFromInline package var visibleFromMs: Int64 { horizon.pointee.visibleFromMs }
 
+    /// Rows before this are of no use to anybody any more: past retention, and passed on if they were to be.
+    @usableFromInline package var neededFromMs: Int64 {
+        min(horizon.pointee.visibleFromMs, horizon.pointee.heldFromMs)
+    }
+
     /// Whether rows of a time are within retention.
     @inlinable
     package func isVisible(_ timeMs: Int64) -> Bool { timeMs >= horizon.pointee.visibleFromMs }
@@ -128,7 +133,7 @@ package final class TimedRows {
     /// last write was not flushed yet waits for that, as do those after it.
     @usableFromInline
     package func expire(maximumCount: Int) {
-        let bound = min(horizon.pointee.visibleFromMs, horizon.pointee.heldFromMs)
+        let bound = neededFromMs
         let lingering = bytes.remembering.isEmpty ? 0 : TimedRows.lingeringMaximum
         for _ in 0..<maximumCount {
             guard let first = index.first, index.timeMs(at: lingering) ?? Int64.max < bound else { return }

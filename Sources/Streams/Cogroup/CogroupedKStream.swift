@@ -131,9 +131,9 @@ public struct TimeWindowedCogroupedKStream<Key, Aggregate> {
             values: aggregates,
             store: store
         )
-        let clockName = cogrouped.assembly.name(of: aggregation.node)
+        let registers = aggregation.store.definition.name
         for (number, part) in cogrouped.parts.enumerated() {
-            part.attachWindows(aggregation, windows, "\(clockName).\(number)", initial)
+            part.attachWindows(aggregation, windows, "\(registers).\(number)", initial)
         }
         return aggregation.table
     }
@@ -180,9 +180,9 @@ public struct SessionWindowedCogroupedKStream<Key, Aggregate> {
             values: aggregates,
             store: store
         )
-        let clockName = cogrouped.assembly.name(of: aggregation.node)
+        let registers = aggregation.store.definition.name
         for (number, part) in cogrouped.parts.enumerated() {
-            part.attachSessions(aggregation, windows, "\(clockName).\(number)", initial, merge)
+            part.attachSessions(aggregation, windows, "\(registers).\(number)", initial, merge)
         }
         return aggregation.table
     }
@@ -215,20 +215,20 @@ struct CogroupPart<Key, Aggregate> {
                 return try combine(key, value, before)
             }
         }
-        attachWindows = { aggregation, windows, clockName, initial in
+        attachWindows = { aggregation, windows, registers, initial in
             aggregation.attach(
                 grouped.grouped(),
                 to: windows,
-                clockName: clockName,
+                registers: registers,
                 late: nil,
                 .aggregate(initial: initial, combine)
             )
         }
-        attachSessions = { aggregation, windows, clockName, initial, merge in
+        attachSessions = { aggregation, windows, registers, initial, merge in
             aggregation.attach(
                 grouped.grouped(),
                 to: windows,
-                clockName: clockName,
+                registers: registers,
                 late: nil,
                 .aggregate(initial: initial, combine),
                 merge: merge

@@ -8,7 +8,7 @@ import MillraceTopology
 /// Owned by the task's thread. A function of its committed changelog (invariant 6), whose records are keyed as those of
 /// Kafka's window stores: key, time, and a number that keeps records of one key and time apart.
 @usableFromInline
-final class JoinWindowStore: TaskStore {
+final class JoinWindowStore: ExpiringStore {
     @usableFromInline let name: String
     @usableFromInline let isLogged: Bool
     private let table: WindowTable
@@ -23,6 +23,7 @@ final class JoinWindowStore: TaskStore {
     }
 
     @usableFromInline var memoryBytes: Int { table.rows.memoryBytes }
+    @usableFromInline var timedRows: TimedRows { table.rows }
 
     /// Keeps a record; one that is past retention already is left out.
     @usableFromInline

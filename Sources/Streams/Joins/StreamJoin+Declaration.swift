@@ -109,25 +109,25 @@ extension TopologyAssembly {
             }
             retentionMs = max(retentionMs, min(retention.wholeMilliseconds, JoinSpan.maximumMs))
         }
+        let chosen = options.changelogConfiguration
         func declare(_ role: String, _ format: StoreFormat, _ settings: [String: String]) -> StoreDefinition {
             let store = StoreDefinition(
                 name: options.storeName.map { "\($0)-\(role)" } ?? graph.storeName(for: id, role: role),
                 format: format,
                 isLogged: options.isLogged,
                 isCached: false,
-                changelogConfiguration: settings.merging(options.changelogConfiguration) { $1 },
+                changelogConfiguration: settings,
                 formerName: options.renamedFrom.map { "\($0)-\(role)" }
             )
             graph.add(store, usedBy: id, isNamed: options.storeName != nil)
             return store
         }
-        // A record that no window needs any more is never removed one by one; the topic forgets it by its age.
-        let ageing = [
-            "cleanup.policy": "compact,delete",
-            "retention.ms": "\(retentionMs + Self.additionalRetentionMs)",
-        ]
         func declareSide(_ role: String, values: String) -> StoreDefinition {
-            declare(role, StoreFormat(.window, keys: formats.keys, values: values, retentionMs: retentionMs), ageing)
+            declare(
+                role,
+                StoreFormat(.window, keys: formats.keys, values: values, retentionMs: retentionMs),
+                WindowChangelog.configuration(chosen)
+            )
         }
         let left = declareSide(isSelfJoin ? "records" : "left", values: formats.left)
         let right = isSelfJoin ? left : declareSide("right", values: formats.right)
@@ -142,13 +142,10 @@ extension TopologyAssembly {
             span: span,
             left: left,
             right: right,
-            unmatched: keepsUnmatched ? declare("unmatched", unmatched, [:]) : nil,
+            unmatched: keepsUnmatched ? declare("unmatched", unmatched, chosen) : nil,
             retentionMs: retentionMs
         )
     }
-
-    /// For clocks that do not agree. Kafka: `windowstore.changelog.additional.retention.ms`.
-    private static let additionalRetentionMs: Int64 = 24 * 60 * 60 * 1_000
 }
 
 /// The formats of what a join keeps, by the names of its serdes.

@@ -17,6 +17,8 @@ public class ProcessorScope {
     @usableFromInline let failures: FailureHandling
     @usableFromInline let guarded: OperatorGuard
     @usableFromInline let headerScope: HeaderScope
+    /// What `current` lies in, however long the user's code keeps this.
+    private let memory: TaskMemory
     /// The task holds the processor, which holds this.
     private weak var task: TaskContext?
     private var scheduleCount = 0
@@ -27,6 +29,7 @@ public class ProcessorScope {
         applicationId = context.applicationId
         self.operatorName = operatorName
         current = context.record
+        memory = context.memory
         failures = context.failures
         guarded = context.guarded(operatorName)
         headerScope = HeaderScope(context)

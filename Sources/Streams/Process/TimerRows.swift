@@ -34,6 +34,8 @@ final class TimerRows: TaskStore, LifecycleParticipant {
     private let isCached: Bool
     private let record: UnsafeMutablePointer<CurrentRecord>
     private let changelog: ChangelogOutput?
+    /// What `record` lies in, however long the user's code keeps its timers.
+    private let memory: TaskMemory
     private var clocks: [Clock] = []
     private var handler: Handler = { _, _, _, _ in }
     /// Keys of the changelog: the clock's number, then the key.
@@ -45,6 +47,7 @@ final class TimerRows: TaskStore, LifecycleParticipant {
         isLogged = definition.isLogged
         isCached = definition.isCached && definition.isLogged && context.cacheMaximumBytes > 0
         record = context.record
+        memory = context.memory
         changelog = context.changelog(of: definition)
         clocks = [TimeKind.streamTime, .wallClock].enumerated().map { number, kind in
             let table = ByteTable(

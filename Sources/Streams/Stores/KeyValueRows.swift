@@ -22,6 +22,8 @@ final class KeyValueRows: TaskStore {
     /// Whether only what feeds the store may write to it.
     private let isGlobal: Bool
     private let changelog: ChangelogOutput?
+    /// What `record` lies in, however long the user's code keeps the store.
+    private let memory: TaskMemory
     private let lifetime: RowLifetime?
     private var restoring = ByteWriter()
 
@@ -41,6 +43,7 @@ final class KeyValueRows: TaskStore {
         self.table = table
         changelog = context.changelog(of: definition)
         record = context.record
+        memory = context.memory
         lifetime = timeToLiveMs.map { RowLifetime(of: table, timeToLiveMs: $0, in: context) }
     }
 

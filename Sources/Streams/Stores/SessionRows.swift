@@ -9,12 +9,14 @@ import MillraceTopology
 /// Owned by the task's thread. A store's contents follow from its committed changelog (invariant 6); the greatest end
 /// that was put, which what is visible is measured from, is a register of the task, as a deletion may have had it.
 @usableFromInline
-final class SessionRows: TaskStore, LifecycleParticipant {
+final class SessionRows: ExpiringStore, LifecycleParticipant {
     @usableFromInline let name: String
     @usableFromInline let isLogged: Bool
     let sessions: SessionTable
     private let record: UnsafeMutablePointer<CurrentRecord>
     private let changelog: ChangelogOutput?
+    /// What `record` lies in, however long the user's code keeps the store.
+    private let memory: TaskMemory
     private let observedEnd: TaskRegister
 
     init(_ definition: StoreDefinition, retentionMs: Int64, in context: TaskContext) {
@@ -23,10 +25,12 @@ final class SessionRows: TaskStore, LifecycleParticipant {
         sessions = SessionTable(retentionMs: retentionMs)
         changelog = context.changelog(of: definition)
         record = context.record
+        memory = context.memory
         observedEnd = context.register(named: "\(definition.name).observed", initial: -1)
     }
 
     @usableFromInline var memoryBytes: Int { sessions.rows.memoryBytes }
+    @usableFromInline var timedRows: TimedRows { sessions.rows }
 
     @usableFromInline
     func start() { sessions.rows.observe(observedEnd.value) }

@@ -164,10 +164,7 @@ public enum Stores {
             ),
             isLogged: isLogged,
             isCached: false,
-            changelogConfiguration: WindowChangelog.configuration(
-                retentionMs: retentionMs,
-                changelogConfiguration
-            )
+            changelogConfiguration: WindowChangelog.configuration(changelogConfiguration)
         )
         var problem: String?
         if sizeMs < 1 {
@@ -214,10 +211,7 @@ public enum Stores {
             format: StoreFormat(.session, keys: keys.format, values: values.format, retentionMs: retentionMs),
             isLogged: isLogged,
             isCached: false,
-            changelogConfiguration: WindowChangelog.configuration(
-                retentionMs: retentionMs,
-                changelogConfiguration
-            )
+            changelogConfiguration: WindowChangelog.configuration(changelogConfiguration)
         )
         let problem = retention < .zero ? "its retention, \(retention), is negative" : nil
         let serdes = StoreSerdes(keys: keys, values: values)

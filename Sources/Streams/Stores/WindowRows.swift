@@ -9,13 +9,15 @@ import MillraceTopology
 /// Owned by the task's thread. A store's contents follow from its committed changelog (invariant 6); the greatest start
 /// that was put, which what is visible is measured from, is a register of the task, as a deletion may have had it.
 @usableFromInline
-final class WindowRows: TaskStore, LifecycleParticipant {
+final class WindowRows: ExpiringStore, LifecycleParticipant {
     @usableFromInline let name: String
     @usableFromInline let isLogged: Bool
     let windows: WindowTable
     private let sizeMs: Int64
     private let record: UnsafeMutablePointer<CurrentRecord>
     private let changelog: ChangelogOutput?
+    /// What `record` lies in, however long the user's code keeps the store.
+    private let memory: TaskMemory
     private let observedStart: TaskRegister
     private var logKey = ByteWriter()
 
@@ -32,10 +34,12 @@ final class WindowRows: TaskStore, LifecycleParticipant {
         windows = WindowTable(retentionMs: retentionMs, retainsDuplicates: retainsDuplicates)
         changelog = context.changelog(of: definition)
         record = context.record
+        memory = context.memory
         observedStart = context.register(named: "\(definition.name).observed", initial: -1)
     }
 
     @usableFromInline var memoryBytes: Int { windows.rows.memoryBytes }
+    @usableFromInline var timedRows: TimedRows { windows.rows }
 
     @usableFromInline
     func start() { windows.rows.observe(observedStart.value) }

@@ -185,7 +185,8 @@ final class SuppressionRelease<Key, Value>: StreamTimeParticipant {
         self.suppressing = suppressing
         self.held = held
         self.next = next
-        streamTime = context.register(named: "\(name).time", initial: -1)
+        // Named after the store, as what outlives the program is.
+        streamTime = context.register(named: "\(held.name).time", initial: -1)
         record = context.record
     }
 

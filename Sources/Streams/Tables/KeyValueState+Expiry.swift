@@ -40,15 +40,13 @@ extension KeyValueState {
         }
         if isCached {
             table.remove(at: entry)
-            record.pointee.cachedUpdates &+= 1
-            table.noteContext(at: entry, TouchContext(timestampMs: endMs, token: record.pointee.cachedUpdates))
-            _ = takeHeaders(entry)
+            held.holdWithoutRecord(entry, endMs)
             if table.isOverCacheBound { try flush() }
             return
         }
         try changelog?.append(key: table.key(at: entry), value: nil, timestamp: endMs)
         table.remove(at: entry)
-        try release(entry, key, Change(new: nil, old: old), endMs, to: next)
+        try held.release(entry) { try next.push(key, Change(new: nil, old: old), endMs) }
     }
 }
 

@@ -21,14 +21,12 @@ final class KeyValueState<Key, Value>: TaskStore {
     @usableFromInline let sendsOldValues: Bool
     @usableFromInline let scratch = Scratch()
     /// What passes on at a flush; set by the operator that writes to the store, as the others only read it.
-    @usableFromInline var flushing: FlushAction<Key, Value>?
+    @usableFromInline var flushing: FlushAction<KeyValueState<Key, Value>>?
     /// How long rows live; nil for ever.
     @usableFromInline let lifetime: RowLifetime?
     /// What removes rows past their time when time goes on without records.
-    @usableFromInline var expiring: FlushAction<Key, Value>?
-    @usableFromInline let record: UnsafeMutablePointer<CurrentRecord>
-    /// The headers of the last write of each entry that is held back, if it had any; at most one for each dirty key.
-    private var heldHeaders: [Int: [UInt8]] = [:]
+    @usableFromInline var expiring: FlushAction<KeyValueState<Key, Value>>?
+    @usableFromInline let held: HeldUpdates
 
     @usableFromInline
     init(
@@ -40,11 +38,11 @@ final class KeyValueState<Key, Value>: TaskStore {
         timeToLiveMs: Int64? = nil
     ) {
         name = definition.name
-        record = context.record
         isLogged = definition.isLogged
         isCached = definition.isCached && context.cacheMaximumBytes > 0
         let table = ByteTable(remembering: isCached ? .dirtyEntries : [], cacheBytesMax: context.cacheMaximumBytes)
         self.table = table
+        held = HeldUpdates(of: table, record: context.record)
         lifetime = timeToLiveMs.map { RowLifetime(of: table, timeToLiveMs: $0, in: context) }
         changelog = context.changelog(of: definition)
         self.keys = keys
@@ -191,7 +189,7 @@ final class KeyValueState<Key, Value>: TaskStore {
         }
         if isCached {
             guard isChange else { return }
-            hold(entry, hasValue ? timestamp : recordTimestamp)
+            held.hold(entry, hasValue ? timestamp : recordTimestamp)
             if table.isOverCacheBound { try flush() }
             return
         }
@@ -232,46 +230,6 @@ final class KeyValueState<Key, Value>: TaskStore {
         return (value, timestampMs)
     }
 
-    /// Notes the write behind an update that is held back: its time, its place among all writes, and its headers.
-    @inlinable
-    func hold(_ entry: Int, _ timestamp: Int64) {
-        record.pointee.cachedUpdates &+= 1
-        table.noteContext(at: entry, TouchContext(timestampMs: timestamp, token: record.pointee.cachedUpdates))
-        if record.pointee.headers.count > 0 || record.pointee.hasCachedHeaders { holdHeaders(entry) }
-    }
-
-    @usableFromInline
-    func holdHeaders(_ entry: Int) {
-        record.pointee.hasCachedHeaders = true
-        let headers = record.pointee.headers
-        heldHeaders[entry] = headers.count > 0 ? [UInt8](headers) : nil
-    }
-
-    /// Passes on what was held back, with the headers of its last write; the record under way, if there is one, keeps its
-    /// own for the operators after this one.
-    @inlinable
-    func release(
-        _ entry: Int,
-        _ key: Key,
-        _ change: Change<Value>,
-        _ timestamp: Int64,
-        to next: Out<Key, Change<Value>>
-    ) throws {
-        let headers = record.pointee.headers
-        defer { record.pointee.headers = headers }
-        record.pointee.headers = UnsafeRawBufferPointer(start: nil, count: 0)
-        guard record.pointee.hasCachedHeaders, let held = takeHeaders(entry) else {
-            return try next.push(key, change, timestamp)
-        }
-        try held.withUnsafeBytes { bytes in
-            record.pointee.headers = bytes
-            try next.push(key, change, timestamp)
-        }
-    }
-
-    @usableFromInline
-    func takeHeaders(_ entry: Int) -> [UInt8]? { heldHeaders.removeValue(forKey: entry) }
-
     @usableFromInline
     func restore(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?, timestamp: Int64) {
         guard let value else {
@@ -305,19 +263,7 @@ final class KeyValueState<Key, Value>: TaskStore {
             if sendsOldValues, let old = dirty.oldValue {
                 change.old = try values.read(UnsafeRawBufferPointer(rebasing: old[TimestampedValue.headCount...]))
             }
-            try release(dirty.entry, key, change, timestamp, to: next)
+            try held.release(dirty.entry) { try next.push(key, change, timestamp) }
         }
-    }
-}
-
-/// A store's flush as a closure, in a struct so that it is wrapped in no further thunk; specialised for the types where
-/// the operator was composed, as a call through `TaskStore` would run unspecialised code for every entry.
-@usableFromInline
-struct FlushAction<Key, Value> {
-    @usableFromInline let run: (KeyValueState<Key, Value>) throws -> Void
-
-    @inlinable
-    init(_ run: @escaping (KeyValueState<Key, Value>) throws -> Void) {
-        self.run = run
     }
 }

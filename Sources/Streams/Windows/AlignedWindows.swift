@@ -48,14 +48,14 @@ extension WindowedAggregation {
     func attach<Value>(
         _ input: KStream<Key, Value>,
         to windows: TimeWindows,
-        clockName: String,
+        registers: String,
         late: Port<Key, Value>?,
         _ folding: Folding<Key, Value, Aggregate>
     ) {
         if let starts = WindowStarts(windows) {
-            attachAligned(input, to: starts, of: windows, clockName: clockName, late: late, folding)
+            attachAligned(input, to: starts, of: windows, registers: registers, late: late, folding)
         } else {
-            attachSliding(input, to: windows, clockName: clockName, late: late, folding)
+            attachSliding(input, to: windows, registers: registers, late: late, folding)
         }
     }
 
@@ -65,7 +65,7 @@ extension WindowedAggregation {
         _ input: KStream<Key, Value>,
         to starts: WindowStarts,
         of windows: TimeWindows,
-        clockName: String,
+        registers: String,
         late: Port<Key, Value>?,
         _ folding: Folding<Key, Value, Aggregate>
     ) {
@@ -77,7 +77,12 @@ extension WindowedAggregation {
             let late = LateRecords(late, in: context)
             let rows = store.windows(in: context, keys: keys, values: values)
             rows.flush(to: next)
-            let clock = WindowClock(clockName, in: context, completeAfterMs: windows.completeAfterMs)
+            let clock = WindowClock(
+                name,
+                registers: registers,
+                in: context,
+                completeAfterMs: windows.completeAfterMs
+            )
             let emitsOnClose = !rows.sendsUpdates
             if emitsOnClose { clock.emit(rows.emission(to: next), in: context) }
             context.enlist(clock)

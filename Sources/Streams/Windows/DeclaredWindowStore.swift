@@ -41,10 +41,7 @@ final class DeclaredWindowStore<Key, Value>: @unchecked Sendable {
         self.emits = emits
         retentionMs = max(0, asked ?? retentionDefaultMs)
         var options = options
-        options.changelogConfiguration = WindowChangelog.configuration(
-            retentionMs: retentionMs,
-            options.changelogConfiguration
-        )
+        options.changelogConfiguration = WindowChangelog.configuration(options.changelogConfiguration)
         // What is passed on once needs no cache to be passed on less often.
         if emits == .onWindowClose { options.isCached = false }
         definition = assembly.addStore(

@@ -8,7 +8,7 @@ import MillraceTopology
 ///
 /// Owned by the task's thread. What the store holds follows from its committed changelog (invariant 6).
 @usableFromInline
-final class SessionState<Key, Value>: TaskStore {
+final class SessionState<Key, Value>: ExpiringStore {
     @usableFromInline typealias Target = Out<Windowed<Key>, Change<Value>>
 
     /// A session that a record touches.
@@ -40,7 +40,7 @@ final class SessionState<Key, Value>: TaskStore {
     @usableFromInline let scratch = Scratch()
     @usableFromInline let held: HeldUpdates
     @usableFromInline let record: UnsafeMutablePointer<CurrentRecord>
-    @usableFromInline var flushing: FlushHeld?
+    @usableFromInline var flushing: FlushAction<SessionState<Key, Value>>?
 
     @usableFromInline
     init(
@@ -68,6 +68,7 @@ final class SessionState<Key, Value>: TaskStore {
     }
 
     @usableFromInline var memoryBytes: Int { sessions.rows.memoryBytes }
+    @usableFromInline var timedRows: TimedRows { sessions.rows }
 
     @inlinable
     func window(at entry: Int) -> Window {
@@ -204,14 +205,13 @@ final class SessionState<Key, Value>: TaskStore {
     @inlinable
     func flush(to next: Target) {
         guard isCached else { return }
-        // The task's context owns the store for as long as its operators run.
-        flushing = FlushHeld { [unowned self] in try flushRows(to: next) }
+        flushing = FlushAction { store in try store.flushRows(to: next) }
     }
 
     @usableFromInline
     func flush() throws {
         guard isCached else { return }
-        try flushing?.run()
+        try flushing?.run(self)
     }
 
     @inlinable

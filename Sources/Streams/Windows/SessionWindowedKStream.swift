@@ -128,7 +128,7 @@ public struct SessionWindowedKStream<Key, Value> {
         aggregation.attach(
             source,
             to: windows,
-            clockName: source.assembly.name(of: aggregation.node),
+            registers: aggregation.store.definition.name,
             late: aggregation.lateStream(of: source, lateRecords),
             folding,
             merge: merge

@@ -11,7 +11,7 @@ extension WindowedAggregation {
     func attach<Value>(
         _ input: KStream<Key, Value>,
         to windows: SessionWindows,
-        clockName: String,
+        registers: String,
         late: Port<Key, Value>?,
         _ folding: Folding<Key, Value, Aggregate>,
         merge: @escaping @Sendable (Key, Aggregate, Aggregate) throws -> Aggregate
@@ -24,7 +24,12 @@ extension WindowedAggregation {
             let late = LateRecords(late, in: context)
             let rows = store.sessions(in: context, keys: keys, values: values)
             rows.flush(to: next)
-            let clock = WindowClock(clockName, in: context, completeAfterMs: windows.completeAfterMs)
+            let clock = WindowClock(
+                name,
+                registers: registers,
+                in: context,
+                completeAfterMs: windows.completeAfterMs
+            )
             let emitsOnClose = !rows.sendsUpdates
             if emitsOnClose { clock.emit(rows.emission(to: next), in: context) }
             context.enlist(clock)

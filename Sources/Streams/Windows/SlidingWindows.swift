@@ -9,7 +9,7 @@ extension WindowedAggregation {
     func attachSliding<Value>(
         _ input: KStream<Key, Value>,
         to windows: TimeWindows,
-        clockName: String,
+        registers: String,
         late: Port<Key, Value>?,
         _ folding: Folding<Key, Value, Aggregate>
     ) {
@@ -22,7 +22,12 @@ extension WindowedAggregation {
             let late = LateRecords(late, in: context)
             let rows = store.windows(in: context, keys: keys, values: values)
             rows.flush(to: next)
-            let clock = WindowClock(clockName, in: context, completeAfterMs: windows.completeAfterMs)
+            let clock = WindowClock(
+                name,
+                registers: registers,
+                in: context,
+                completeAfterMs: windows.completeAfterMs
+            )
             let emitsOnClose = !rows.sendsUpdates
             if emitsOnClose { clock.emit(rows.emission(to: next), in: context) }
             context.enlist(clock)

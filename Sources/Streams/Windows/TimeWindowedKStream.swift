@@ -123,7 +123,7 @@ public struct TimeWindowedKStream<Key, Value> {
         aggregation.attach(
             source,
             to: windows,
-            clockName: source.assembly.name(of: aggregation.node),
+            registers: aggregation.store.definition.name,
             late: aggregation.lateStream(of: source, lateRecords),
             folding
         )

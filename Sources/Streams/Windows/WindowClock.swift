@@ -23,6 +23,7 @@ final class WindowClock: StreamTimeParticipant, LifecycleParticipant {
     }
 
     @usableFromInline let name: String
+    private let registers: String
     /// The greatest timestamp that the operator has seen; -1 before the first.
     @usableFromInline let streamTime: TaskRegister
     private let record: UnsafeMutablePointer<CurrentRecord>
@@ -34,13 +35,16 @@ final class WindowClock: StreamTimeParticipant, LifecycleParticipant {
     private var nextCheckMs: Int64 = 0
 
     /// - Parameters:
-    ///   - name: the operator's name, which its registers are named after.
+    ///   - name: the operator's name.
+    ///   - registers: what its registers are named after: its store, as they belong to what is in there, whatever the
+    ///     operator is called.
     ///   - completeAfterMs: a row is complete once its time is this long before the stream time.
     @usableFromInline
-    init(_ name: String, in context: TaskContext, completeAfterMs: Int64) {
+    init(_ name: String, registers: String, in context: TaskContext, completeAfterMs: Int64) {
         self.name = name
+        self.registers = registers
         self.completeAfterMs = completeAfterMs
-        streamTime = context.register(named: "\(name).time", initial: -1)
+        streamTime = context.register(named: "\(registers).time", initial: -1)
         record = context.record
         intervalMs = context.emitIntervalMs
     }
@@ -49,7 +53,7 @@ final class WindowClock: StreamTimeParticipant, LifecycleParticipant {
     @usableFromInline
     func emit(_ emission: Emission, in context: TaskContext) {
         self.emission = emission
-        emittedThrough = context.register(named: "\(name).closed", initial: -1)
+        emittedThrough = context.register(named: "\(registers).closed", initial: -1)
         // Restored before the register is: nothing may go until it is known what was passed on.
         emission.hold(0)
     }

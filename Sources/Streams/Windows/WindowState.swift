@@ -9,7 +9,7 @@ import MillraceTopology
 /// An operator calls `begin` for each record and then names windows only. Owned by the task's thread. What the store holds
 /// follows from its committed changelog (invariant 6), as with `KeyValueState`.
 @usableFromInline
-final class WindowState<Key, Value>: TaskStore {
+final class WindowState<Key, Value>: ExpiringStore {
     @usableFromInline typealias Target = Out<Windowed<Key>, Change<Value>>
 
     @usableFromInline let name: String
@@ -26,7 +26,7 @@ final class WindowState<Key, Value>: TaskStore {
     @usableFromInline let sendsUpdates: Bool
     @usableFromInline let scratch = Scratch()
     @usableFromInline let held: HeldUpdates
-    @usableFromInline var flushing: FlushHeld?
+    @usableFromInline var flushing: FlushAction<WindowState<Key, Value>>?
 
     @usableFromInline
     init(
@@ -54,6 +54,7 @@ final class WindowState<Key, Value>: TaskStore {
     }
 
     @usableFromInline var memoryBytes: Int { windows.rows.memoryBytes }
+    @usableFromInline var timedRows: TimedRows { windows.rows }
 
     @inlinable
     func window(from startMs: Int64) -> Window {
@@ -229,14 +230,13 @@ final class WindowState<Key, Value>: TaskStore {
     @inlinable
     func flush(to next: Target) {
         guard isCached else { return }
-        // The task's context owns the store for as long as its operators run.
-        flushing = FlushHeld { [unowned self] in try flushRows(to: next) }
+        flushing = FlushAction { store in try store.flushRows(to: next) }
     }
 
     @usableFromInline
     func flush() throws {
         guard isCached else { return }
-        try flushing?.run()
+        try flushing?.run(self)
     }
 
     @inlinable

@@ -8,6 +8,11 @@ import MillraceTopology
 /// what it was called before (`StoreOptions.renamedFrom`) takes over the other one's entries. A repartition topic must keep
 /// its number of partitions; it may go, or change its format, once everything in it is processed.
 ///
+/// **Stream time** goes with the stores. What an operator with a store remembers beside it (its stream time, up to where it
+/// has passed on closed windows) is committed with the input offsets in registers named after the store, and is found
+/// again under a new name of the store too (`TaskRegisters`): records that were late stay late. Punctuations by stream time
+/// are kept under their operator's name; an operator without a name of its own that is moved begins them anew.
+///
 /// Pure; `ApplicationPreparation` carries it out.
 struct TopologyComparison {
     /// A store whose entries are copied from another's changelog.

@@ -34,6 +34,8 @@ final class TaskRegisters {
     private var homes: [TopicPartition: [String]] = [:]
     /// What was committed last, for registers that are made as the task begins.
     private var restored: [String: Int64] = [:]
+    /// What stores were called before, by their names: a renamed store keeps its registers.
+    var formerStoreNames: [String: String] = [:]
 
     deinit {
         for pointer in pointers.values {
@@ -88,6 +90,21 @@ final class TaskRegisters {
         for (home, names) in homes {
             for name in names { if let value = committed[home]?[name] { restored[name] = value } }
         }
+        renameStores()
         for (name, pointer) in pointers { if let value = restored[name] { pointer.pointee = value } }
+    }
+
+    /// Finds what was committed for a store before it had its name. What was committed since comes first: the application
+    /// may go on saying what the store was called.
+    private func renameStores() {
+        let committed = restored
+        for (name, formerName) in formerStoreNames {
+            for (register, value) in committed where register.hasPrefix(formerName) {
+                let role = register.dropFirst(formerName.count)
+                guard let separator = role.first, separator == "." || separator == "-" else { continue }
+                let renamed = name + role
+                if committed[renamed] == nil { restored[renamed] = value }
+            }
+        }
     }
 }

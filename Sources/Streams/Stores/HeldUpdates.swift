@@ -21,9 +21,21 @@ final class HeldUpdates {
     /// Notes the write behind an update.
     @inlinable
     func hold(_ entry: Int, _ timestamp: Int64) {
+        note(entry, timestamp)
+        if record.pointee.headers.count > 0 || record.pointee.hasCachedHeaders { holdHeaders(entry) }
+    }
+
+    /// Notes a write that no record is behind, as that of a row whose time is over.
+    @usableFromInline
+    func holdWithoutRecord(_ entry: Int, _ timestamp: Int64) {
+        note(entry, timestamp)
+        headers[entry] = nil
+    }
+
+    @inlinable
+    func note(_ entry: Int, _ timestamp: Int64) {
         record.pointee.cachedUpdates &+= 1
         rows.noteContext(at: entry, TouchContext(timestampMs: timestamp, token: record.pointee.cachedUpdates))
-        if record.pointee.headers.count > 0 || record.pointee.hasCachedHeaders { holdHeaders(entry) }
     }
 
     @usableFromInline
@@ -51,14 +63,15 @@ final class HeldUpdates {
     func takeHeaders(_ entry: Int) -> [UInt8]? { headers.removeValue(forKey: entry) }
 }
 
-/// A store's flush as a closure, in a struct so that it is wrapped in no further thunk; specialised for the types where
-/// the operator was composed, as a call through `TaskStore` would run unspecialised code for every row.
+/// What a store does at a flush, as a closure in a struct so that it is wrapped in no further thunk; specialised for the
+/// types where the operator was composed, as a call through `TaskStore` would run unspecialised code for every row.
 @usableFromInline
-struct FlushHeld {
-    @usableFromInline let run: () throws -> Void
+struct FlushAction<Store: AnyObject> {
+    /// Called with the store, which would otherwise hold itself.
+    @usableFromInline let run: (Store) throws -> Void
 
     @inlinable
-    init(_ run: @escaping () throws -> Void) {
+    init(_ run: @escaping (Store) throws -> Void) {
         self.run = run
     }
 }
