@@ -21,7 +21,7 @@ final class EmbeddedConsumer: ConsumerConnection, @unchecked Sendable {
     }
 
     let broker: EmbeddedBroker
-    let settings: ConsumerSettings
+    private(set) var settings: ConsumerSettings
     var places: [TopicPartition: Place] = [:]
     /// The keys of `places`, sorted.
     private(set) var order: [TopicPartition] = []
@@ -72,6 +72,10 @@ final class EmbeddedConsumer: ConsumerConnection, @unchecked Sendable {
             )
         }
         self.listener = listener
+    }
+
+    func setOffsetReset(_ reset: OffsetReset, of topic: String) {
+        settings.topicOffsetResets[topic] = reset
     }
 
     func assign(_ partitions: [TopicPartition]) throws(ClientError) {

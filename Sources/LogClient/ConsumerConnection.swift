@@ -13,6 +13,9 @@ public protocol ConsumerConnection: AnyObject, Sendable {
         listener: (any RebalanceListener)?
     ) throws(ClientError)
 
+    /// Begins in a topic without an offset as this says, whatever the settings say.
+    func setOffsetReset(_ reset: OffsetReset, of topic: String)
+
     /// Takes exactly these partitions, without a group's assignment; leaves the group if there is one.
     func assign(_ partitions: [TopicPartition]) throws(ClientError)
 

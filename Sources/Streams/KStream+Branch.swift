@@ -7,16 +7,20 @@ public struct BranchedKStream<Key, Value> {
     struct Branch {
         @usableFromInline let name: String
         @usableFromInline let stream: KStream<Key, Value>
+        /// What the split gives under the branch's name; nil if nothing.
+        @usableFromInline var result: KStream<Key, Value>?
         @usableFromInline let condition: @Sendable (Key, Value) throws -> Bool
 
         @inlinable
         init(
             name: String,
             stream: KStream<Key, Value>,
+            result: KStream<Key, Value>?,
             condition: @escaping @Sendable (Key, Value) throws -> Bool
         ) {
             self.name = name
             self.stream = stream
+            self.result = result
             self.condition = condition
         }
     }
@@ -36,18 +40,86 @@ public struct BranchedKStream<Key, Value> {
         _ condition: @escaping @Sendable (Key, Value) throws -> Bool
     ) -> BranchedKStream<Key, Value> {
         var result = self
-        result.branches.append(Branch(name: name, stream: stream(name), condition: condition))
+        let stream = stream(name)
+        result.branches.append(Branch(name: name, stream: stream, result: stream, condition: condition))
         return result
+    }
+
+    /// Adds a branch, and puts what a function makes of its stream into the result under the branch's name. Kafka:
+    /// `Branched.withFunction`.
+    ///
+    ///     orders.split()
+    ///         .branch("large", { _, order in order.amount > 1_000 }, applying: { $0.mapValues(\.total) })
+    @inlinable
+    public func branch(
+        _ name: String,
+        _ condition: @escaping @Sendable (Key, Value) throws -> Bool,
+        applying transform: (KStream<Key, Value>) -> KStream<Key, Value>
+    ) -> BranchedKStream<Key, Value> {
+        var result = branch(name, condition)
+        result.apply(transform)
+        return result
+    }
+
+    /// Adds a branch whose stream a function takes to its end; it is not in the result. Kafka: `Branched.withConsumer`.
+    ///
+    ///     orders.split()
+    ///         .branch("large", { _, order in order.amount > 1_000 }, into: { $0.to("large-orders") })
+    ///         .defaultBranch("other", into: { $0.to("other-orders") })
+    @inlinable
+    public func branch(
+        _ name: String,
+        _ condition: @escaping @Sendable (Key, Value) throws -> Bool,
+        into consume: (KStream<Key, Value>) -> Void
+    ) -> BranchedKStream<Key, Value> {
+        var result = branch(name, condition)
+        result.apply { stream in
+            consume(stream)
+            return nil
+        }
+        return result
+    }
+
+    /// Gives the last branch's stream to a function, whose result stands for it from now on.
+    @inlinable
+    mutating func apply(_ transform: (KStream<Key, Value>) -> KStream<Key, Value>?) {
+        guard let last = branches.indices.last else { return }
+        branches[last].result = transform(branches[last].stream)
+    }
+
+    /// Ends the split with a branch for all other records, and puts what a function makes of its stream into the result.
+    @inlinable
+    public func defaultBranch(
+        _ name: String = "default",
+        applying transform: (KStream<Key, Value>) -> KStream<Key, Value>
+    ) -> Branches<Key, Value> {
+        let stream = stream(name)
+        return finish(
+            rest: Branch(name: name, stream: stream, result: transform(stream), condition: { _, _ in true })
+        )
+    }
+
+    /// Ends the split with a branch for all other records, whose stream a function takes to its end.
+    @inlinable
+    @discardableResult
+    public func defaultBranch(
+        _ name: String = "default",
+        into consume: (KStream<Key, Value>) -> Void
+    ) -> Branches<Key, Value> {
+        let stream = stream(name)
+        consume(stream)
+        return finish(rest: Branch(name: name, stream: stream, result: nil, condition: { _, _ in true }))
     }
 
     /// Ends the split with a branch for all other records.
     @inlinable
     public func defaultBranch(_ name: String = "default") -> Branches<Key, Value> {
-        finish(rest: Branch(name: name, stream: stream(name), condition: { _, _ in true }))
+        defaultBranch(name, applying: { $0 })
     }
 
     /// Ends the split; all other records are dropped.
     @inlinable
+    @discardableResult
     public func noDefaultBranch() -> Branches<Key, Value> {
         finish(rest: nil)
     }
@@ -94,8 +166,8 @@ public struct BranchedKStream<Key, Value> {
             return chain
         }
         var streams: [String: KStream<Key, Value>] = [:]
-        for branch in branches { streams[branch.name] = branch.stream }
-        if let rest { streams[rest.name] = rest.stream }
+        for branch in branches { streams[branch.name] = branch.result }
+        if let rest { streams[rest.name] = rest.result }
         return Branches(parent: parent, streams: streams)
     }
 }

@@ -66,6 +66,14 @@ public struct StoreOptions: Hashable, Sendable, ExpressibleByStringLiteral {
         StoreOptions(name: name, historyRetention: historyRetention)
     }
 
+    /// Why a store with these options cannot be restored from its source topic; nil if it can.
+    var sourceTopicProblem: String? {
+        if historyRetention != nil { return "a versioned store keeps more than its topic does, and needs a changelog" }
+        if timeToLive != nil { return "with a time to live it holds less than its topic, and needs a changelog" }
+        if !isLogged { return "isLogged: false and a topic to be restored from contradict each other" }
+        return changelogConfiguration.isEmpty ? nil : "it has no changelog to be configured"
+    }
+
     /// What is wrong with the history; nil if nothing is.
     var historyProblem: String? {
         guard let historyRetention, historyRetention < .zero else { return nil }

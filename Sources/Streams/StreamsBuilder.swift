@@ -83,6 +83,45 @@ public final class StreamsBuilder {
         return stream
     }
 
+    /// Reads all topics that fit a pattern as one stream: those that there are when the application starts, and those that
+    /// are made while it runs, which begin with a rebalance. The application's own internal topics never fit.
+    ///
+    /// Where the stream's records come together by key, in a store or a join, its topics must have equally many partitions,
+    /// and a new one with more stops the application: its internal topics cannot grow while it runs. A topic must not fit
+    /// two sources.
+    ///
+    /// - Parameters:
+    ///   - pattern: which topics, by their names.
+    ///   - keys: how keys are read.
+    ///   - values: how values are read.
+    ///   - timestamps: what tells the time of the records.
+    ///   - offsetReset: where to begin in a topic without a committed position, also in a new one; nil for the application's
+    ///     setting. With `.latest`, what is written to a new topic before the application has found it is not read.
+    ///   - idleAfter: lets time go on while no record comes; see `stream`.
+    ///   - name: the operator's name; nil for one made from the pattern.
+    @inlinable
+    public func stream<Key, Value>(
+        matching pattern: TopicPattern,
+        keys: Serde<Key>,
+        values: Serde<Value>,
+        timestamps: TimestampExtractor<Key, Value> = .ofRecord(),
+        offsetReset: OffsetReset? = nil,
+        idleAfter: Duration? = nil,
+        named name: String? = nil
+    ) -> KStream<Key, Value> {
+        let stream = KStream(
+            reading: .patternSource(pattern),
+            named: name,
+            in: shared,
+            keys: keys,
+            values: values,
+            timestamps: timestamps,
+            offsetReset: offsetReset
+        )
+        if let idleAfter { shared.graph.setIdle(stream.node, afterMs: idleAfter.wholeMilliseconds) }
+        return stream
+    }
+
     /// Reads a topic as a table: the last value of each key. A null value removes its key; records without a key are
     /// left out.
     ///
@@ -91,8 +130,14 @@ public final class StreamsBuilder {
     ///   - keys: how keys are read and stored.
     ///   - values: how values are read and stored.
     ///   - store: where the table is kept; nil for a store only if an operator needs one, as a join does.
+    ///   - restoresFromTopic: whether the store has no changelog, and is restored from the topic itself, up to the committed
+    ///     input offset; Kafka: `reuse.ktable.source.topics`. The topic must keep the last record of each key, as a
+    ///     compacted one does, and is read from its beginning. Where it is compacted past the committed offset while the
+    ///     application is behind, values that were replaced there meanwhile are missing after a crash until the new ones
+    ///     are read; `min.compaction.lag.ms` of the topic keeps them for so long. Cannot be taken back without a reset.
     ///   - timestamps: what tells the time of the records; their keys and values may be nil.
     ///   - offsetReset: where to begin without a committed position; nil for the application's setting.
+    ///   - idleAfter: lets time go on while no record comes; see `stream`.
     ///   - name: the operator's name; nil for one made from the topic's.
     @inlinable
     public func table<Key, Value>(
@@ -100,19 +145,32 @@ public final class StreamsBuilder {
         keys: Serde<Key>,
         values: Serde<Value>,
         store: StoreOptions? = nil,
+        restoresFromTopic: Bool = false,
         timestamps: TimestampExtractor<Key?, Value?> = .ofRecord(),
         offsetReset: OffsetReset? = nil,
+        idleAfter: Duration? = nil,
         named name: String? = nil
     ) -> KTable<Key, Value> {
-        KStream(
+        let source = KStream(
             source: [.external(topic)],
             named: name,
             in: shared,
             keys: keys.optional,
             values: values.optional,
             timestamps: timestamps,
-            offsetReset: offsetReset
-        ).materialized(operation: "table", keys: keys, values: values, store: store)
+            offsetReset: restoresFromTopic ? .earliest : offsetReset
+        )
+        if restoresFromTopic {
+            shared.checkRestoration(of: source.node, from: topic, hasOwnTimes: !timestamps.isPlain, offsetReset)
+        }
+        if let idleAfter { shared.graph.setIdle(source.node, afterMs: idleAfter.wholeMilliseconds) }
+        return source.materialized(
+            operation: "table",
+            keys: keys,
+            values: values,
+            store: store,
+            sourceTopic: restoresFromTopic ? topic : nil
+        )
     }
 
     @usableFromInline var shared: TopologyAssembly { assembly }

@@ -1,3 +1,4 @@
+import MillraceLogClient
 import MillraceStreamsRuntime
 import MillraceTopology
 
@@ -92,6 +93,23 @@ final class TopologyAssembly {
             read: { _ in throw SerdeError.invalid("no serde was given") },
             readNull: { throw SerdeError.invalid("no serde was given") }
         )
+    }
+
+    /// Reports why a table cannot be what its topic holds up to an offset.
+    @usableFromInline
+    func checkRestoration(
+        of source: TopologyGraph.NodeId,
+        from topic: String,
+        hasOwnTimes: Bool,
+        _ offsetReset: OffsetReset?
+    ) {
+        func report(_ problem: String) {
+            graph.report(.invalidArgument(operator: name(of: source), problem: "restoresFromTopic: \(problem)"))
+        }
+        if hasOwnTimes { report("the times of its rows are not those of the topic's records; it needs a changelog") }
+        if let offsetReset, offsetReset != .earliest {
+            report("the topic is read from its beginning; leave offsetReset out")
+        }
     }
 
     func build() throws(TopologyError) -> Topology {

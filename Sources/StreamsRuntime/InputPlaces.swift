@@ -14,7 +14,8 @@ struct InputPlaces: Equatable {
     /// Looks. Blocks for file or network calls.
     init(routing: TopicRouting, applicationId: String, admin: any AdminConnection) throws(ClientError) {
         let committed = try admin.committedOffsets(of: applicationId)
-        for topic in routing.sourceTopics {
+        let topics = try routing.sourceTopics { () throws(ClientError) in try admin.topicNames() }
+        for topic in topics {
             guard let count = try admin.describeTopic(topic)?.partitionCount else { continue }
             let isolation: IsolationLevel = routing.isInternal(topic) ? .readUncommitted : .readCommitted
             for number in 0..<count {

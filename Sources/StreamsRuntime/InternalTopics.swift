@@ -9,10 +9,9 @@ struct InternalTopics {
 
     /// Finds out how many partitions everything has.
     func plan(with admin: any AdminConnection) throws -> PartitionPlan {
-        let plan = try graph.partitionPlan(applicationId: applicationId) { topic in
-            try admin.describeTopic(topic)?.partitionCount
-        }
+        let plan = try graph.partitionPlan(applicationId: applicationId, with: admin)
         try checkSinks(with: admin)
+        try checkSources(with: admin)
         return plan
     }
 
@@ -66,6 +65,20 @@ struct InternalTopics {
         }
     }
 
+    /// A table is what its topic holds only as long as that keeps the last record of each key.
+    private func checkSources(with admin: any AdminConnection) throws {
+        for store in graph.stores.values.sorted(by: { $0.name < $1.name }) {
+            guard let topic = store.sourceTopic, let settings = try admin.describeTopic(topic)?.configuration,
+                settings["cleanup.policy"] != "compact"
+            else { continue }
+            if settings["retention.ms"] == "-1", settings["retention.bytes"] ?? "-1" == "-1" { continue }
+            throw StreamsError.invalidConfiguration(
+                "the store \(store.name) is restored from the topic \(topic), which deletes records by their age or its "
+                    + "size: set its cleanup.policy to compact, or leave restoresFromTopic out"
+            )
+        }
+    }
+
     /// Output topics are the user's and must exist: their number of partitions is not ours to choose.
     private func checkSinks(with admin: any AdminConnection) throws {
         var missing: Set<String> = []
@@ -84,5 +97,18 @@ struct InternalTopics {
                 )
             )
         }
+    }
+}
+
+extension TopologyGraph {
+    /// The topology as it is on a log; see `resolved(among:applicationId:)`.
+    func resolved(applicationId: String, with admin: any AdminConnection) throws -> TopologyGraph {
+        guard !patterns.isEmpty else { return self }
+        return try resolved(among: try admin.topicNames(), applicationId: applicationId)
+    }
+
+    /// How many partitions everything has on a log.
+    func partitionPlan(applicationId: String, with admin: any AdminConnection) throws -> PartitionPlan {
+        try partitionPlan(applicationId: applicationId) { topic in try admin.describeTopic(topic)?.partitionCount }
     }
 }

@@ -32,6 +32,9 @@ package final class PartitionQueue {
     /// The end of the partition as the last fetch saw it.
     private(set) var knownEnd: Int64 = -1
     var isPaused = false
+    /// Until when the task waits for a record here, by the wall clock, since it has come to the partition's end; nil while
+    /// there are records.
+    var waitsUntilMs: Int64?
 
     init(
         partition: TopicPartition,

@@ -3,7 +3,8 @@ import MillraceLogClient
 import MillracePrimitives
 import MillraceRecordFormat
 
-/// Fills a new task's stores from their changelogs, up to the last committed change (invariant 6).
+/// Fills a new task's stores from their changelogs, up to the last committed change (invariant 6). A store that repeats its
+/// source topic has no changelog; it is filled from that topic, up to the committed input offset.
 struct StoreRestorer {
     let backend: any LogBackend
     let applicationId: String
@@ -14,8 +15,15 @@ struct StoreRestorer {
     /// Reads the changelog of every logged store of the task; returns the number of records read.
     func restore(_ task: StreamTask, shouldStop: () -> Bool) throws -> Int {
         var stores: [TopicPartition: any TaskStore] = [:]
-        for store in task.context.stores.values where store.isLogged {
-            stores[TopicPartition("\(applicationId)-\(store.name)-changelog", task.id.partition)] = store
+        /// Where the positions of those end that are read no further.
+        var bounds: [TopicPartition: Int64] = [:]
+        for store in task.context.stores.values {
+            if store.isLogged {
+                stores[TopicPartition("\(applicationId)-\(store.name)-changelog", task.id.partition)] = store
+            } else if let bound = task.sourceBound(of: store) {
+                stores[bound.partition] = store
+                bounds[bound.partition] = bound.offset
+            }
         }
         guard !stores.isEmpty else { return 0 }
         let expiring = Dictionary(uniqueKeysWithValues: task.expiringChangelogs.map { ($0.partition, $0) })
@@ -36,11 +44,12 @@ struct StoreRestorer {
         }
         let started = backend.time.monotonicNanoseconds
         var restored = 0
-        while !shouldStop(), try !isComplete(consumer, partitions) {
+        while !shouldStop(), try !isComplete(consumer, partitions, bounds) {
             for records in try consumer.poll(timeout: .milliseconds(20)) {
                 guard let store = stores[records.partition] else { continue }
+                let bound = bounds[records.partition] ?? Int64.max
                 try records.withEach { record in
-                    guard let key = record.key else { return }
+                    guard record.offset < bound, let key = record.key else { return }
                     try store.restore(key: key, value: record.value, timestamp: record.timestamp)
                     restored += 1
                 }
@@ -66,12 +75,18 @@ struct StoreRestorer {
     /// belongs to a former owner of the task, is about to be aborted, and hides what was committed after it began.
     private func isComplete(
         _ consumer: any ConsumerConnection,
-        _ partitions: [TopicPartition]
+        _ partitions: [TopicPartition],
+        _ bounds: [TopicPartition: Int64]
     ) throws(ClientError) -> Bool {
         let ends = try consumer.endOffsets(of: partitions)
         let written = try consumer.writtenOffsets(of: partitions)
         for partition in partitions {
             let position = try consumer.position(of: partition)
+            if let bound = bounds[partition] {
+                // All before a committed offset is decided.
+                if position < bound { return false }
+                continue
+            }
             if position < ends[partition] ?? 0 || ends[partition] != written[partition] { return false }
         }
         return true

@@ -19,6 +19,11 @@ package final class StreamTask {
     private let idleTime: TaskRegister?
     /// When to look next whether time has gone on without records.
     private var nextIdleCheckMs = Int64.max
+    /// How long to wait for a record of a partition that is at its end, in milliseconds; nil for not even for what is known
+    /// to be in the log.
+    private let maximumIdleMs: Int64?
+    /// When what waits for a record of another partition goes on without it, by the wall clock.
+    private var goesOnMs = Int64.max
     private let lifecycleParticipants: [any LifecycleParticipant]
     /// The changelogs that are deleted up to where their rows have expired.
     package let expiringChangelogs: [ExpiringChangelog]
@@ -39,6 +44,7 @@ package final class StreamTask {
         host: TaskHost
     ) throws {
         self.id = id
+        maximumIdleMs = configuration.maximumTaskIdle?.wholeMilliseconds
         var logger = logger
         logger[metadataKey: "task"] = "\(id)"
         let context = TaskContext(
@@ -186,7 +192,7 @@ package final class StreamTask {
 
     /// When something is to be done although no record comes, in milliseconds since 1970; `Int64.max` if nothing is.
     package var nextTickMs: Int64 {
-        tickParticipants.reduce(min(context.wallClockSchedule.dueMs.pointee, nextIdleCheckMs)) {
+        tickParticipants.reduce(min(context.wallClockSchedule.dueMs.pointee, nextIdleCheckMs, goesOnMs)) {
             min($0, $1.nextTickMs)
         }
     }
@@ -244,18 +250,20 @@ package final class StreamTask {
     }
 
     /// The queue with the smallest timestamp at its head; nil if none has a record, or one that is empty now is known to
-    /// have more in the log, which must be fetched before the order can be told.
+    /// have more in the log, which must be fetched before the order can be told, or is waited for.
     private func chooseQueue() throws -> QueueChoice? {
         if queues.count == 1 {
             return queues[0].prepare() ? QueueChoice(queue: queues[0], maximumTimestamp: Int64.max) : nil
         }
         var best: (queue: PartitionQueue, timestamp: Int64)?
         var second = Int64.max
+        goesOnMs = Int64.max
         for queue in queues {
             guard queue.prepare() else {
-                if let position = queue.position, position < queue.knownEnd { return nil }
+                if let maximumIdleMs, isAwaited(queue, maximumIdleMs) { return nil }
                 continue
             }
+            queue.waitsUntilMs = nil
             let timestamp = try queue.headTimestamp()
             if let current = best, timestamp >= current.timestamp {
                 second = min(second, timestamp)
@@ -265,6 +273,18 @@ package final class StreamTask {
             }
         }
         return best.map { QueueChoice(queue: $0.queue, maximumTimestamp: second) }
+    }
+
+    /// Whether an empty queue's next record must come before those of the others.
+    private func isAwaited(_ queue: PartitionQueue, _ maximumIdleMs: Int64) -> Bool {
+        if let position = queue.position, position < queue.knownEnd { return true }
+        guard maximumIdleMs > 0, queues.contains(where: { $0.prepare() }) else { return false }
+        let nowMs = context.record.pointee.wallClockMs
+        let untilMs = queue.waitsUntilMs ?? PunctuationSchedule.sum(nowMs, maximumIdleMs)
+        queue.waitsUntilMs = untilMs
+        guard nowMs < untilMs else { return false }
+        goesOnMs = untilMs
+        return true
     }
 
     /// Passes on what parts held back, from the first operator to the last.
@@ -328,6 +348,15 @@ package final class StreamTask {
         context.registers.restore(registers)
         let timeMs = queues.map(\.timeMs).max() ?? PartitionMetadata.noTime
         context.record.pointee.streamTimeMs = max(timeMs, idleTime?.value ?? timeMs)
+    }
+
+    /// The partition that a store is restored from instead of a changelog, and up to where; nil if there is none, or nothing
+    /// of it was processed.
+    package func sourceBound(of store: any TaskStore) -> (partition: TopicPartition, offset: Int64)? {
+        guard let topic = store.sourceTopic else { return nil }
+        let partition = TopicPartition(topic, id.partition)
+        guard let position = queues.first(where: { $0.partition == partition })?.position else { return nil }
+        return (partition, position)
     }
 
     /// Whether these are the positions that this task committed last: nobody else had its partitions since.

@@ -1,6 +1,7 @@
 import Logging
 import MillraceLogClient
 import MillracePrimitives
+import MillraceTopology
 import Synchronization
 
 /// What a stream thread shares with its application.
@@ -8,6 +9,8 @@ struct StreamThreadEnvironment: Sendable {
     var applicationId: String
     var instanceName: String
     var routing: TopicRouting
+    /// How many partitions everything has since the application was prepared.
+    var plan: PartitionPlan
     var backend: any LogBackend
     var configuration: StreamsConfiguration
     var logger: Logger
@@ -17,6 +20,8 @@ struct StreamThreadEnvironment: Sendable {
     var queryWatch: QueryWatch
     /// Asked before each round: whether to commit and stop.
     var shouldStop: @Sendable () -> Bool
+    /// Asked before each round: whether to let records and timers be.
+    var isPaused: @Sendable () -> Bool
     /// Waits before something is tried again; not any longer when the application is to stop.
     var pause: @Sendable (Duration) -> Void
     /// Whether the application ends with its input; then what is done is committed as soon as nothing is left to do.
@@ -126,10 +131,19 @@ final class StreamThread: RebalanceListener {
             let read = try counting(globals) { try $0.complete(shouldStop: environment.shouldStop) }
             progress.recordsRestored.add(read, ordering: .relaxed)
         }
-        try consumer.subscribe(to: environment.routing.sourceTopics, listener: self)
+        try subscribe()
         while !environment.shouldStop() { try runOnce() }
         try commit(lettingGo: true)
         isClean = true
+    }
+
+    private func subscribe() throws {
+        let routing = environment.routing
+        if routing.hasPatterns {
+            try consumer.subscribe(toTopicsWhere: { routing.reads($0) }, listener: self)
+        } else {
+            try consumer.subscribe(to: routing.namedTopics, listener: self)
+        }
     }
 
     /// One round: poll, process a slice of each task, commit if it is time.
@@ -143,7 +157,8 @@ final class StreamThread: RebalanceListener {
         var late = 0
         let start = environment.backend.time.monotonicNanoseconds
         let wallClockMs = environment.backend.time.milliseconds
-        for task in taskOrder {
+        let isPaused = environment.isPaused()
+        for task in isPaused ? [] : taskOrder {
             let (skippedBefore, lateBefore) = (task.skippedRecords, task.lateRecords)
             if configuration.guarantee == .exactlyOnce { try collector.begin() }
             task.setWallClock(wallClockMs)
@@ -167,7 +182,9 @@ final class StreamThread: RebalanceListener {
             || taskOrder.contains { $0.context.record.pointee.isCommitRequested }
         if isCommitDue { try commit(lettingGo: false) }
         answerQueries(isDirty: isDirty)
-        if environment.endsWhenCaughtUp, !hasFetched, isStalled, queues.values.allSatisfy({ $0.bufferedRecords == 0 }) {
+        if environment.endsWhenCaughtUp, !isPaused, !hasFetched, isStalled,
+            queues.values.allSatisfy({ $0.bufferedRecords == 0 })
+        {
             try commit(lettingGo: true)
             progress.isIdle.store(true, ordering: .sequentiallyConsistent)
             try environment.didIdle()
@@ -237,7 +254,7 @@ final class StreamThread: RebalanceListener {
     private var idleTimeout: Duration {
         var timeout = configuration.pollInterval
         let dueMs = taskOrder.reduce(Int64.max) { min($0, $1.nextTickMs) }
-        if dueMs < Int64.max {
+        if dueMs < Int64.max, !environment.isPaused() {
             timeout = min(timeout, .milliseconds(max(0, dueMs - environment.backend.time.milliseconds)))
         }
         guard isDirty else { return timeout }
@@ -305,6 +322,11 @@ final class StreamThread: RebalanceListener {
     }
 
     func partitionsAssigned(_ partitions: [TopicPartition]) {
+        for topic in Set(partitions.map(\.topic)) {
+            if let reset = environment.routing.offsetReset(ofMatching: topic) {
+                consumer.setOffsetReset(reset, of: topic)
+            }
+        }
         newAssignment = partitions
     }
 
@@ -330,7 +352,7 @@ final class StreamThread: RebalanceListener {
     /// A task is kept if the group's positions are where it left them. If they are not, another member had it in between
     /// (this one was taken for dead while it waited for its assignment), and its stores are out of date.
     private func setUp(_ assignment: [TopicPartition]) throws {
-        let wanted = environment.routing.tasks(of: assignment)
+        let wanted = try workable(environment.routing.tasks(of: assignment))
         // Asking for the positions waits for a former owner's last transaction to be decided; the changelogs are
         // complete only then.
         let committed = try consumer.committed(assignment)
@@ -375,6 +397,22 @@ final class StreamThread: RebalanceListener {
             to: index
         )
         environment.didChangeAssignment(true)
+    }
+
+    /// The tasks of an assignment that can be worked on, by what topics there are now.
+    private func workable(_ assigned: [TaskId: [TopicPartition]]) throws -> [TaskId: [TopicPartition]] {
+        let routing = environment.routing
+        guard routing.hasPatterns else { return assigned }
+        let admin = try environment.backend.connectAdmin()
+        let applicationId = environment.applicationId
+        do {
+            let graph = try routing.topology.graph.resolved(applicationId: applicationId, with: admin)
+            let plan = try graph.partitionPlan(applicationId: applicationId, with: admin)
+            try graph.checkGrowth(from: environment.plan, to: plan, applicationId: applicationId)
+            return assigned.filter { id, partitions in routing.isWhole(id, partitions, plan) }
+        } catch let error as PartitionPlanError {
+            throw StreamsError.partitions(error)
+        }
     }
 
     private func makeTask(

@@ -36,6 +36,7 @@ public final class StreamsApplication: Service, Sendable {
     private let lifecycle = Mutex(Supervision())
     private let threads: [ThreadProgress]
     private let shouldStop = Atomic<Bool>(false)
+    private let isHeld = Atomic<Bool>(false)
     /// Woken when the application is to stop, for threads that pause.
     private let stopping = Condition()
 
@@ -113,6 +114,22 @@ public final class StreamsApplication: Service, Sendable {
         deliver()
     }
 
+    /// Lets records and timers be until `resume()`: the application stays in its group, restores stores, answers questions
+    /// and commits what is done (KIP-834). May be called before it runs, which then begins with the pause. A record under
+    /// way is finished, and so are some after it that were taken up together.
+    public func pause() {
+        isHeld.store(true, ordering: .releasing)
+    }
+
+    /// Ends a pause.
+    public func resume() {
+        isHeld.store(false, ordering: .releasing)
+        for thread in threads { thread.wakeup.withLock { $0 }?.ring() }
+    }
+
+    /// Whether it was told to pause.
+    public var isPaused: Bool { isHeld.load(ordering: .acquiring) }
+
     /// Where a store is: its part of the topology, nil for a global one, and how many partitions that has.
     func location(of store: String) throws(QueryError) -> (subtopology: Int?, partitionCount: Int32) {
         guard let definition = topology.graph.stores[store] else {
@@ -155,10 +172,10 @@ public final class StreamsApplication: Service, Sendable {
             let starter = BlockingPool(name: "streams-start", threadCount: 1)
             defer { starter.close() }
             let application = self
-            let instance = try await starter.run { () throws -> ApplicationInstance in try application.prepare() }
+            let (instance, plan) = try await starter.run { () throws in try application.prepare() }
             await withTaskCancellationHandler {
                 await withGracefulShutdownHandler {
-                    start(as: instance.name, endsWhenCaughtUp: untilCaughtUp)
+                    start(as: instance.name, plan, endsWhenCaughtUp: untilCaughtUp)
                     await ended()
                 } onGracefulShutdown: {
                     self.stop()
@@ -184,7 +201,7 @@ public final class StreamsApplication: Service, Sendable {
     }
 
     /// Checks the topology against the topics that there are and makes the internal ones.
-    private func prepare() throws -> ApplicationInstance {
+    private func prepare() throws -> (ApplicationInstance, PartitionPlan) {
         if let problem = NameRule.problem(with: id) {
             throw StreamsError.invalidConfiguration("\"\(id)\" cannot be an application id: \(problem)")
         }
@@ -192,7 +209,7 @@ public final class StreamsApplication: Service, Sendable {
             let instance = try backend.claimInstance(of: id)
             let found = try ApplicationPreparation(
                 applicationId: id,
-                graph: topology.graph,
+                graph: topology.graph.resolved(applicationId: id, with: backend.connectAdmin()),
                 configuration: configuration,
                 backend: backend,
                 logger: logger,
@@ -203,7 +220,7 @@ public final class StreamsApplication: Service, Sendable {
                 }
             ).run()
             plan.withLock { $0 = found }
-            return instance
+            return (instance, found)
         } catch let error as ClientError {
             throw StreamsError.log(error)
         } catch let error as PartitionPlanError {
@@ -211,19 +228,21 @@ public final class StreamsApplication: Service, Sendable {
         }
     }
 
-    private func start(as instanceName: String, endsWhenCaughtUp: Bool) {
+    private func start(as instanceName: String, _ plan: PartitionPlan, endsWhenCaughtUp: Bool) {
         queries.open(threadCount: threads.count)
         for (index, progress) in threads.enumerated() {
             let environment = StreamThreadEnvironment(
                 applicationId: id,
                 instanceName: instanceName,
                 routing: routing,
+                plan: plan,
                 backend: backend,
                 configuration: configuration,
                 logger: logger,
                 queries: queries,
                 queryWatch: queryWatch,
                 shouldStop: { [self] in isStopping },
+                isPaused: { [self] in isPaused },
                 pause: { [self] duration in stopping.wait(for: duration) { isStopping } },
                 endsWhenCaughtUp: endsWhenCaughtUp,
                 didIdle: { [self] in if try hasCaughtUp() { stop() } },
@@ -278,7 +297,7 @@ public final class StreamsApplication: Service, Sendable {
         switch error {
         case let error as ClientError:
             error.isCuredByRestart || !error.isFinal && configuration.onUncaughtError == .replaceThread
-        case StreamsError.undecodableRecord: false
+        case StreamsError.undecodableRecord, StreamsError.partitions: false
         case is LostGlobalRecords: true
         default: configuration.onUncaughtError == .replaceThread
         }

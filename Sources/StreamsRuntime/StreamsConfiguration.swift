@@ -33,6 +33,11 @@ public struct StreamsConfiguration: Sendable {
     public var cacheMaximumBytes = 10 << 20
     /// How many records of a partition are fetched ahead. Kafka: `buffered.records.per.partition`.
     public var bufferedRecordsPerPartition = 20_000
+    /// How long a task that reads several partitions, and has come to the end of one of them, waits for a record there before
+    /// it goes on with the others: so that records are processed in the order of their times where one partition is filled
+    /// later than another. Zero waits only for what is in the log already; nil does not wait at all, not even for that.
+    /// Kafka: `max.task.idle.ms`.
+    public var maximumTaskIdle: Duration? = .zero
     /// The longest wait for new records. Kafka: `poll.ms`.
     public var pollInterval = Duration.milliseconds(100)
     /// Where to begin in an input topic without a committed position. Kafka: `auto.offset.reset`.
@@ -88,6 +93,10 @@ public struct StreamsConfiguration: Sendable {
         try require(
             repartitionPurgeInterval > .zero,
             "repartitionPurgeInterval must be positive, not \(repartitionPurgeInterval)"
+        )
+        try require(
+            maximumTaskIdle ?? .zero >= .zero,
+            "maximumTaskIdle must not be negative, but \(maximumTaskIdle ?? .zero) is; nil does not wait at all"
         )
         try require(emitInterval >= .zero, "emitInterval must not be negative, but \(emitInterval) is")
         try require(sessionTimeout > .zero, "sessionTimeout must be positive, not \(sessionTimeout)")

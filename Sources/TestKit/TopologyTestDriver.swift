@@ -46,7 +46,9 @@ public final class TopologyTestDriver {
     private let commitMode: CommitMode
     private var lastCommitMs: Int64
     private let routing: TopicRouting
-    private let plan: PartitionPlan
+    private var plan: PartitionPlan
+    /// The topics of the topology that there are: named ones, and those that fit a pattern and were piped into.
+    private var sourceTopics: [String]
     private let internalTopics: Set<String>
     let log: CapturedLog
     private let producer: CapturingProducer
@@ -69,7 +71,8 @@ public final class TopologyTestDriver {
     ///   - applicationId: what internal topics begin with.
     ///   - configuration: as for an application; the size of the caches and what happens to records that cannot be
     ///     decoded matter here, threads and intervals do not.
-    ///   - partitions: the topics of the topology that have more than one partition.
+    ///   - partitions: the topics of the topology that have more than one partition. A topic that fits a pattern is there
+    ///     from the beginning if it is named here, and otherwise when it is first piped into, with one partition.
     ///   - commitMode: when to commit.
     ///   - startMs: what the wall clock says at first, in milliseconds since 1970.
     /// - Throws: `StreamsError` if the configuration makes no sense, or if topics that must have equally many partitions
@@ -88,16 +91,21 @@ public final class TopologyTestDriver {
         }
         self.topology = topology
         self.applicationId = applicationId
-        self.configuration = configuration
+        // There is nothing to wait for: what is piped in is there.
+        var taskSettings = configuration
+        taskSettings.maximumTaskIdle = .zero
+        self.configuration = taskSettings
         self.commitMode = commitMode
         wallClockMs = startMs
         lastCommitMs = startMs
         routing = TopicRouting(topology: topology, applicationId: applicationId)
         do {
-            plan = try topology.graph.partitionPlan(applicationId: applicationId) { partitions[$0] ?? 1 }
+            let graph = try topology.graph.resolved(among: partitions.keys.sorted(), applicationId: applicationId)
+            plan = try graph.partitionPlan(applicationId: applicationId) { partitions[$0] ?? 1 }
         } catch let error as PartitionPlanError {
             throw StreamsError.partitions(error)
         }
+        sourceTopics = routing.sourceTopics { partitions.keys.sorted() }
         var counts = partitions
         var internalTopics: Set<String> = []
         counts.merge(plan.partitions) { $1 }
@@ -190,12 +198,16 @@ public final class TopologyTestDriver {
         headers: RecordHeaders = [],
         partition: Int32? = nil
     ) throws {
-        let known = routing.sourceTopics + routing.globalTopics
-        guard known.contains(topic) else {
-            throw ClientError(
-                .unknownTopicOrPartition,
-                "the topology does not read \(topic); it reads \(known.joined(separator: ", "))"
-            )
+        let known = sourceTopics + routing.globalTopics
+        if !known.contains(topic) {
+            guard routing.reads(topic) else {
+                let all = known + topology.graph.patternsByName.values.sorted()
+                throw ClientError(
+                    .unknownTopicOrPartition,
+                    "the topology does not read \(topic); it reads \(all.joined(separator: ", "))"
+                )
+            }
+            try addTopic(topic)
         }
         let count = log.partitionCount(of: topic)
         let chosen =
@@ -278,8 +290,26 @@ public final class TopologyTestDriver {
         return stores
     }
 
+    /// Takes in a topic that fits a pattern, as an application does that finds it: its tasks commit and begin anew.
+    private func addTopic(_ topic: String) throws {
+        let existing = (sourceTopics + [topic]).sorted()
+        do {
+            let graph = try topology.graph.resolved(among: existing, applicationId: applicationId)
+            let current = try graph.partitionPlan(applicationId: applicationId) { log.partitionCount(of: $0) }
+            if !sourceTopics.isEmpty { try graph.checkGrowth(from: plan, to: current, applicationId: applicationId) }
+            plan = current
+        } catch let error as PartitionPlanError {
+            throw StreamsError.partitions(error)
+        }
+        // A commit may bring about more through repartition topics.
+        repeat { try commit() } while tasks.contains { !$0.uncommittedPositions.isEmpty }
+        for task in tasks { task.stop() }
+        sourceTopics = existing
+        try makeTasks()
+    }
+
     private func makeTasks() throws {
-        let partitions = routing.sourceTopics.flatMap { log.partitions(of: $0) }
+        let partitions = sourceTopics.flatMap { log.partitions(of: $0) }
         let quiet = Logger(label: "millrace-test") { _ in SwiftLogNoOpLogHandler() }
         try makeGlobals(quiet)
         tasks = try routing.tasks(of: partitions).sorted { $0.key < $1.key }.map { id, partitions in
@@ -343,9 +373,12 @@ public final class TopologyTestDriver {
     }
 
     private func restore(_ task: StreamTask) throws {
-        for store in task.context.stores.values where store.isLogged {
+        for store in task.context.stores.values {
             let changelog = TopicPartition("\(applicationId)-\(store.name)-changelog", task.id.partition)
-            for record in log.records(of: changelog) {
+            let source = task.sourceBound(of: store)
+            guard store.isLogged || source != nil else { continue }
+            for record in log.records(of: source?.partition ?? changelog) {
+                if let source, record.offset >= source.offset { break }
                 try record.key?.withUnsafeBytes { key in
                     guard let value = record.value else {
                         try store.restore(key: key, value: nil, timestamp: record.timestampMs)

@@ -12,6 +12,12 @@ public enum PartitionPlanError: Error, Sendable, Hashable, CustomStringConvertib
     case missingTopics([String])
     /// Topics that are brought together have unlike numbers of partitions.
     case unlikePartitionCounts(operator: String, counts: [String: Int32])
+    /// A topic fits the pattern of a source that another source reads, or fits two.
+    case topicReadTwice(topic: String, operators: [String])
+    /// No topic fits the pattern of a source, and how many partitions an internal topic has depends on it.
+    case noTopicMatches(operator: String, pattern: String)
+    /// A topic that fits a pattern and was made while the application ran has more partitions than its internal topics.
+    case outgrown(topics: [String: Int32], internalTopic: String, was: Int32, becomes: Int32)
     /// A repartition topic's number of partitions follows from itself.
     case undeterminedPartitionCount(topic: String)
 
@@ -24,6 +30,16 @@ public enum PartitionPlanError: Error, Sendable, Hashable, CustomStringConvertib
             "\(name) brings together topics with unlike numbers of partitions: "
                 + counts.sorted { $0.key < $1.key }.map { "\($0.key) has \($0.value)" }.joined(separator: ", ")
                 + "; repartition one of them"
+        case .topicReadTwice(let topic, let operators):
+            "\(operators.joined(separator: " and ")) both read the topic \(topic): make their patterns and names such that "
+                + "a topic fits one of them"
+        case .noTopicMatches(let name, let pattern):
+            "\(name): there is no topic that fits \(pattern), and how many partitions the internal topics after it have "
+                + "follows from those; create the first one, with as many partitions as the others are to have"
+        case .outgrown(let topics, let internalTopic, let was, let becomes):
+            "\(internalTopic) has \(was) partitions and would need \(becomes) since there is "
+                + topics.sorted { $0.key < $1.key }.map { "\($0.key) with \($0.value)" }.joined(separator: ", ")
+                + ": topics of one pattern need equally many partitions, or repartition(partitions:) a number"
         case .undeterminedPartitionCount(let topic):
             "the number of partitions of \(topic) follows from itself; give repartition(partitions:) a number"
         }
@@ -44,6 +60,7 @@ extension TopologyGraph {
         applicationId: String,
         existing: (String) throws(Failure) -> Int32?
     ) throws -> PartitionPlan {
+        precondition(patterns.isEmpty, "a plan is made of what is resolved")
         var given: [TopicReference: Int32] = [:]
         var missing: [String] = []
         var free: [TopicReference] = []
@@ -62,7 +79,12 @@ extension TopologyGraph {
         guard missing.isEmpty else { throw PartitionPlanError.missingTopics(missing.sorted()) }
         let counts = try determine(free, given)
         try checkCopartitioning(counts, applicationId: applicationId)
-        let taskCounts = subtopologies().map { part in part.sourceTopics.compactMap { counts[$0] }.max() ?? 0 }
+        let parts = subtopologies()
+        let taskCounts = parts.map { part in part.sourceTopics.compactMap { counts[$0] }.max() ?? 0 }
+        let hasStoreWithoutTasks = parts.contains { part in
+            taskCounts[part.id] == 0 && part.stores.contains { stores[$0]?.isLogged == true }
+        }
+        if hasStoreWithoutTasks, let error = unmatchedPattern { throw error }
         return PartitionPlan(
             partitions: Dictionary(
                 uniqueKeysWithValues: counts.map { ($0.key.resolved(applicationId: applicationId), $0.value) }
@@ -89,6 +111,7 @@ extension TopologyGraph {
                     return true
                 }
                 if undetermined.count == before {
+                    if let error = unmatchedPattern { throw error }
                     throw PartitionPlanError.undeterminedPartitionCount(topic: undetermined[0].name)
                 }
             }

@@ -45,7 +45,7 @@ extension TopologyGraph {
                 switch nodes[id].kind {
                 case .source(let topics): sources += topics
                 case .sink(let topic): if !sinks.contains(topic) { sinks.append(topic) }
-                case .processor, .globalSource, .dynamicSink: break
+                case .processor, .patternSource, .globalSource, .dynamicSink: break
                 }
                 stores.formUnion(nodes[id].stores.filter { self.stores[$0]?.isGlobal != true })
             }
@@ -82,12 +82,14 @@ extension TopologyGraph {
                 if !read.insert(topic).inserted {
                     found.append(.topicReadTwice(operator: node.name, topic: topic))
                 }
+            case .patternSource: hasSource = true
             case .processor, .sink, .dynamicSink: break
             }
             for store in node.stores where stores[store] == nil {
                 found.append(.unknownStore(operator: node.name, store: store))
             }
         }
+        found += patternMistakes()
         for store in stores.values.sorted(by: { $0.name < $1.name }) {
             guard let formerName = store.formerName, stores[formerName] != nil else { continue }
             found.append(.renamedFromPresentStore(store: store.name, formerName: formerName))

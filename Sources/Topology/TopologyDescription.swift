@@ -28,6 +28,8 @@ extension TopologyGraph {
         switch node.kind {
         case .source(let topics):
             "Source: \(node.name) (topics: [\(topics.map(\.name).joined(separator: ", "))])"
+        case .patternSource(let pattern):
+            "Source: \(node.name) (topic pattern: \(pattern))"
         case .globalSource(let topic):
             "Source: \(node.name) (topics: [\(topic)])"
         case .processor:

@@ -15,8 +15,9 @@ extension TopologyGraph {
         var pending = [source]
         var seen: Set<NodeId> = []
         while let id = pending.popLast() {
-            guard seen.insert(id).inserted, case .source(let topics) = nodes[id].kind else { continue }
+            guard seen.insert(id).inserted else { continue }
             if let pause = idlePausesMs[id] { pauses.append(pause) }
+            guard case .source(let topics) = nodes[id].kind else { continue }
             for node in nodes {
                 guard case .sink(let topic) = node.kind, topic.isInternal,
                     topics.contains(where: { $0.name == topic.name })

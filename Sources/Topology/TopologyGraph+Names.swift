@@ -28,7 +28,7 @@ extension TopologyGraph {
         switch nodes[node].kind {
         case .processor(let operation) where !nodes[node].isNamed:
             return "\(nameBase(before: node))-\(operation)\(suffix)"
-        case .processor, .source, .globalSource, .sink, .dynamicSink:
+        case .processor, .source, .patternSource, .globalSource, .sink, .dynamicSink:
             return "\(nodes[node].isNamed ? nodes[node].name : nodes[node].nameBase)\(suffix)"
         }
     }
@@ -75,6 +75,7 @@ extension TopologyGraph {
             case nil: name ?? "source"
             }
         case .globalSource(let topic): name ?? topic
+        case .patternSource(let pattern): name ?? pattern.nameBase
         case .processor(let operation): name ?? parents.first.map { nodes[$0].nameBase } ?? operation
         case .sink(let topic): name ?? topic.name
         case .dynamicSink: name ?? parents.first.map { nodes[$0].nameBase } ?? "to"

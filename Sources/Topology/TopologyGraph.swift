@@ -12,6 +12,8 @@ public struct TopologyGraph: Sendable, Hashable {
     public enum Kind: Sendable, Hashable {
         /// Reads topics.
         case source([TopicReference])
+        /// Reads all topics of the user's whose names fit, those that are made later too.
+        case patternSource(TopicPattern)
         /// Reads a topic of the user's whole, in every instance of the application; its records make a global store, and
         /// no task is made for it.
         case globalSource(String)
@@ -57,6 +59,8 @@ public struct TopologyGraph: Sendable, Hashable {
     public internal(set) var derivedNames: Set<String> = []
     /// After how long without records a source is idle, in milliseconds, for those that may be.
     var idlePausesMs: [NodeId: Int64] = [:]
+    /// Where the topics of sources come from whose patterns are resolved.
+    var resolvedPatterns: [NodeId: TopicPattern] = [:]
     /// The mistakes found so far.
     public private(set) var mistakes: [TopologyMistake] = []
 
@@ -174,6 +178,7 @@ public struct TopologyGraph: Sendable, Hashable {
         switch kind {
         case .globalSource(let topic): return topic
         case .source(let topics): return topics.isEmpty ? "source" : topics.map(\.name).joined(separator: "-")
+        case .patternSource(let pattern): return pattern.nameBase
         case .processor(let operation): return base.map { "\($0)-\(operation)" } ?? operation
         case .sink(let topic): return base.map { "\($0)-to-\(topic.name)" } ?? topic.name
         case .dynamicSink: return base.map { "\($0)-route" } ?? "route"
@@ -184,7 +189,7 @@ public struct TopologyGraph: Sendable, Hashable {
         switch kind {
         case .source(let topics): topics
         case .globalSource(let topic): [.external(topic)]
-        case .processor, .dynamicSink: []
+        case .processor, .dynamicSink, .patternSource: []
         case .sink(let topic): [topic]
         }
     }
@@ -196,7 +201,10 @@ public struct TopologyGraph: Sendable, Hashable {
         var seen: Set<NodeId> = []
         while let id = pending.popLast() {
             guard seen.insert(id).inserted else { continue }
-            if case .source = nodes[id].kind { found.insert(id) }
+            switch nodes[id].kind {
+            case .source, .patternSource: found.insert(id)
+            case .globalSource, .processor, .sink, .dynamicSink: break
+            }
             pending += nodes[id].parents
         }
         return found.sorted()
@@ -256,6 +264,10 @@ public struct StoreDefinition: Sendable, Hashable {
     /// makes no sub-topology of them, and there is no changelog.
     public var isGlobal: Bool
 
+    /// The topic of the user's whose records are the store's changes, from which it is restored up to the committed input
+    /// offset; there is no changelog then.
+    public var sourceTopic: String?
+
     /// Declares a store.
     public init(
         name: String,
@@ -264,11 +276,13 @@ public struct StoreDefinition: Sendable, Hashable {
         isCached: Bool = true,
         changelogConfiguration: [String: String] = [:],
         formerName: String? = nil,
-        isGlobal: Bool = false
+        isGlobal: Bool = false,
+        sourceTopic: String? = nil
     ) {
         self.name = name
         self.format = format
-        self.isLogged = isLogged && !isGlobal
+        self.isLogged = isLogged && !isGlobal && sourceTopic == nil
+        self.sourceTopic = sourceTopic
         self.isCached = isCached && !isGlobal
         self.changelogConfiguration = changelogConfiguration
         self.formerName = formerName

@@ -28,6 +28,10 @@ public enum TopologyMistake: Error, Sendable, Hashable, CustomStringConvertible 
     case missingSerde(operator: String, of: String)
     /// A topic is read by two sources, which would each need every record.
     case topicReadTwice(operator: String, topic: String)
+    /// The topics of a source are named by what is no regular expression.
+    case invalidTopicPattern(operator: String, pattern: String, problem: String)
+    /// Topics that fit one source fit another as well.
+    case overlappingPatterns(operator: String, pattern: String, other: String, _ otherPattern: String)
     /// A number of partitions that is not positive.
     case invalidPartitionCount(operator: String, count: Int32)
     /// Windows that make no sense, such as ones of no size.
@@ -88,6 +92,10 @@ public enum TopologyMistake: Error, Sendable, Hashable, CustomStringConvertible 
             "\(name): it must write \(what) and does not know how; pass the \(what): argument a serde"
         case .topicReadTwice(let name, let topic):
             "\(name): the topic \"\(topic)\" is read by another source already; use that stream twice instead"
+        case .invalidTopicPattern(let name, let pattern, let problem):
+            "\(name): \(pattern) is no pattern of topics: \(problem)"
+        case .overlappingPatterns(let name, let pattern, let other, let otherPattern):
+            "\(name): topics that fit \(pattern) fit \(otherPattern) of \(other) too; use one stream twice instead"
         case .invalidPartitionCount(let name, let count):
             "\(name): \(count) is not a number of partitions; it must be 1 or more"
         case .invalidWindows(let name, let problem):

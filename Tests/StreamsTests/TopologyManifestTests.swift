@@ -13,6 +13,7 @@ struct TopologyManifestTests {
         manifest.isBeingReset = Bool.random(using: &random)
         for number in 0..<Int.random(in: 0...3, using: &random) {
             manifest.inputs["in\(number)"] = Int32.random(in: 1...9, using: &random)
+            if Bool.random(using: &random) { manifest.patterns["source\(number)"] = text() }
             manifest.stores["store\(number)"] = TopologyManifest.Store(
                 format: StoreFormat(
                     StoreFormat.Kind.allCases.randomElement(using: &random) ?? .keyValue,
@@ -23,7 +24,8 @@ struct TopologyManifestTests {
                 ),
                 partitions: Int32.random(in: 1...9, using: &random),
                 changelogConfiguration: Bool.random(using: &random) ? ["cleanup.policy": "compact,delete"] : [:],
-                isLive: Bool.random(using: &random)
+                isLive: Bool.random(using: &random),
+                sourceTopic: Bool.random(using: &random) ? text() : nil
             )
             manifest.repartitionTopics["topic\(number)"] = TopologyManifest.RepartitionTopic(
                 partitions: Int32.random(in: 1...9, using: &random),

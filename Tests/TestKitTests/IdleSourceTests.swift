@@ -89,6 +89,30 @@ struct IdleSourceTests {
         #expect(try ProcessorTests.values(driver) == ["121000"])
     }
 
+    @Test("Records that wait for late rows of a table leave as time goes on, those of a table's source too")
+    func releasesGrace() throws {
+        let builder = StreamsBuilder()
+        let table = builder.table(
+            "table",
+            keys: .utf8,
+            values: .utf8,
+            store: .versioned("history", historyRetention: .seconds(60)),
+            idleAfter: .seconds(30)
+        )
+        builder.stream("in", keys: .utf8, values: .utf8)
+            .join(table, grace: .seconds(20)) { "\($0)+\($1)" }
+            .to("out", values: .utf8)
+        let driver = try TopologyTestDriver(try builder.build())
+        try driver.input("table", keys: .utf8, values: .utf8).pipe("a", "row", at: 90_000)
+        try pipe(driver, at: 100_000)
+        try driver.input("table", keys: .utf8, values: .utf8).pipe("a", "late", at: 100_000)
+        try advance(driver, 49)
+        #expect(try ProcessorTests.values(driver).isEmpty)
+        try driver.crash()
+        try advance(driver, 50)
+        #expect(try ProcessorTests.values(driver) == ["x+late"])
+    }
+
     @Test("A pause of nothing is found when the topology is built")
     func refusesNoPause() throws {
         let builder = StreamsBuilder()

@@ -16,7 +16,7 @@ import MillraceTopology
 ///
 /// Owned by the task's thread.
 @usableFromInline
-final class GraceBuffer<Key, Value>: TaskStore {
+final class GraceBuffer<Key, Value>: TaskStore, StreamTimeParticipant {
     @usableFromInline let name: String
     @usableFromInline let isLogged: Bool
     @usableFromInline let graceMs: Int64
@@ -25,8 +25,10 @@ final class GraceBuffer<Key, Value>: TaskStore {
     @usableFromInline let keys: Serde<Key>
     @usableFromInline let values: Serde<Value>
     @usableFromInline let record: UnsafeMutablePointer<CurrentRecord>
-    /// The greatest time of a record that was put in; -1 before the first.
+    /// The greatest time of a record that was put in, or to which time went on without records; -1 before the first.
     @usableFromInline let streamTime: TaskRegister
+    /// Where records go once time has gone on without any; nil until the join is composed.
+    @usableFromInline var next: Out<Key, Value>?
 
     @usableFromInline
     init(
@@ -75,6 +77,14 @@ final class GraceBuffer<Key, Value>: TaskStore {
             try next.push(try keys.read(row.key), try values.read(row.value), row.timestamp)
             try changelog?.append(key: row.bytes, value: nil, timestamp: row.timestamp)
         }
+    }
+
+    @usableFromInline
+    func advance(streamTimeMs: Int64) throws {
+        guard let next, streamTimeMs > streamTime.value else { return }
+        streamTime.value = streamTimeMs
+        let dueMs = streamTimeMs - graceMs
+        if rows.earliestMs <= dueMs { try release(through: dueMs, to: next) }
     }
 
     @usableFromInline
@@ -214,6 +224,7 @@ struct GracePeriod<Key, Value>: Sendable {
         let buffer = context.store(named: definition.name) {
             GraceBuffer(definition, in: context, graceMs: milliseconds, keys: keys, values: values)
         }
+        buffer.next = next
         let isAbsent = Absence.check(Value.self)
         return Out { key, value, timestamp in
             if isAbsent.needed, isAbsent.test(value) { return }

@@ -95,7 +95,8 @@ extension KStream {
         values: Serde<TableValue>?,
         store options: StoreOptions?,
         named name: String? = nil,
-        isGlobal: Bool = false
+        isGlobal: Bool = false,
+        sourceTopic: String? = nil
     ) -> KTable<TableKey, TableValue> where Key == TableKey?, Value == TableValue? {
         materialized(
             operation: operation,
@@ -103,7 +104,8 @@ extension KStream {
             values: values,
             store: options,
             named: name,
-            isGlobal: isGlobal
+            isGlobal: isGlobal,
+            sourceTopic: sourceTopic
         ) { key, value in (key, value) }
     }
 
@@ -113,6 +115,7 @@ extension KStream {
     /// - Parameters:
     ///   - options: where the table is kept; nil for a store only if an operator after it needs one.
     ///   - isGlobal: whether each instance of the application has all rows.
+    ///   - sourceTopic: the topic that the records are those of, if the store is to be restored from it.
     ///   - row: a record's key and value, nil where they are missing.
     @inlinable
     func materialized<TableKey, TableValue>(
@@ -122,6 +125,7 @@ extension KStream {
         store options: StoreOptions?,
         named name: String? = nil,
         isGlobal: Bool = false,
+        sourceTopic: String? = nil,
         row: @escaping @Sendable (Key, Value) -> (key: TableKey?, value: TableValue?)
     ) -> KTable<TableKey, TableValue> {
         let id = assembly.add(operation, named: name, after: [node])
@@ -133,7 +137,8 @@ extension KStream {
             keys: keys,
             values: values,
             options: options ?? StoreOptions(),
-            isGlobal: isGlobal
+            isGlobal: isGlobal,
+            sourceTopic: sourceTopic
         )
         if options != nil { store.declare() }
         let table = KTable<TableKey, TableValue>(

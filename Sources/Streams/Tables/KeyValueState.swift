@@ -12,6 +12,7 @@ import MillraceTopology
 final class KeyValueState<Key, Value>: TaskStore {
     @usableFromInline let name: String
     @usableFromInline let isLogged: Bool
+    @usableFromInline let sourceTopic: String?
     @usableFromInline let isCached: Bool
     @usableFromInline let table: ByteTable
     @usableFromInline let changelog: ChangelogOutput?
@@ -39,6 +40,7 @@ final class KeyValueState<Key, Value>: TaskStore {
     ) {
         name = definition.name
         isLogged = definition.isLogged
+        sourceTopic = definition.sourceTopic
         isCached = definition.isCached && context.cacheMaximumBytes > 0
         let table = ByteTable(remembering: isCached ? .dirtyEntries : [], cacheBytesMax: context.cacheMaximumBytes)
         self.table = table
@@ -232,6 +234,28 @@ final class KeyValueState<Key, Value>: TaskStore {
 
     @usableFromInline
     func restore(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?, timestamp: Int64) {
+        // The bytes of a source topic need not be those that the serdes write.
+        if sourceTopic != nil { return load(sourceKey: key, value, timestamp) }
+        restore(ownKey: key, value: value, timestamp: timestamp)
+    }
+
+    /// Takes in a record of the source topic as it was processed, when the error policies let all pass that failed: what
+    /// cannot be decoded is left out.
+    private func load(sourceKey: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer?, _ timestamp: Int64) {
+        var keyBytes = ByteWriter(capacity: sourceKey.count)
+        var valueBytes = ByteWriter(capacity: value?.count ?? 0)
+        do {
+            guard try keys.write(try keys.read(sourceKey), &keyBytes) else { return }
+            guard let value, try values.write(try values.read(value), &valueBytes) else {
+                return restore(ownKey: keyBytes.bytes, value: nil, timestamp: timestamp)
+            }
+            restore(ownKey: keyBytes.bytes, value: valueBytes.bytes, timestamp: timestamp)
+        } catch {
+            return
+        }
+    }
+
+    private func restore(ownKey key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?, timestamp: Int64) {
         guard let value else {
             table.load(key, nil)
             return

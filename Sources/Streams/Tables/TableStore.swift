@@ -31,7 +31,8 @@ final class TableStore<Key, Value>: @unchecked Sendable {
         keys: Serde<Key>?,
         values: Serde<Value>?,
         options: StoreOptions,
-        isGlobal: Bool = false
+        isGlobal: Bool = false,
+        sourceTopic: String? = nil
     ) {
         definition = StoreDefinition(
             name: options.name ?? assembly.graph.storeName(for: node),
@@ -40,13 +41,16 @@ final class TableStore<Key, Value>: @unchecked Sendable {
             isCached: options.isCached && options.historyRetention == nil,
             changelogConfiguration: options.changelogConfiguration,
             formerName: options.renamedFrom,
-            isGlobal: isGlobal
+            isGlobal: isGlobal,
+            sourceTopic: sourceTopic
         )
         historyMs = options.historyRetention.map { max(0, $0.wholeMilliseconds) }
         isNamed = options.name != nil
         if isNamed { assembly.graph.deriveNames(after: node, ofStore: definition.name) }
         timeToLiveMs = options.timeToLive.map { max(1, $0.wholeMilliseconds) }
-        problem = options.historyProblem ?? Stores.lifetimeProblem(options.timeToLive)
+        problem =
+            options.historyProblem ?? Stores.lifetimeProblem(options.timeToLive)
+            ?? (sourceTopic == nil ? nil : options.sourceTopicProblem)
         self.keys = keys
         self.values = values
         self.assembly = assembly

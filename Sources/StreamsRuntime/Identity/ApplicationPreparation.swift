@@ -84,7 +84,9 @@ struct ApplicationPreparation {
         let formerNames = graph.stores.compactMapValues(\.formerName)
         let comparison = TopologyComparison(former, wanted, formerNames: formerNames)
         var refusals = comparison.refusals
-        for (name, store) in former?.stores ?? [:] where comparison.result.stores[name]?.isLive == true && store.isLive
+        for (name, store) in former?.stores ?? [:]
+        where comparison.result.stores[name]?.isLive == true && store.isLive
+            && comparison.result.stores[name]?.sourceTopic == nil && store.sourceTopic == nil
         {
             if try admin.describeTopic(changelog(of: name)) == nil {
                 refusals.append(.missingChangelog(store: name, topic: changelog(of: name)))

@@ -5,7 +5,8 @@ import MillraceTopology
 /// **The rules.** Operators without a store come and go. A store that is new begins empty. A store that is gone leaves its
 /// changelog behind, and finds it again if it comes back as it was. A store that is there in both must have the same kind,
 /// formats, sizes and number of partitions; its retention and the settings of its changelog may change. A store that says
-/// what it was called before (`StoreOptions.renamedFrom`) takes over the other one's entries. A repartition topic must keep
+/// what it was called before (`StoreOptions.renamedFrom`) takes over the other one's entries. A store may change from its
+/// changelog to its source topic, which has the same entries, but not back: the changelog has gone out of date. A repartition topic must keep
 /// its number of partitions; it may go, or change its format, once everything in it is processed.
 ///
 /// **Stream time** goes with the stores. What an operator with a store remembers beside it (its stream time, up to where it
@@ -62,6 +63,10 @@ struct TopologyComparison {
                 $0 == was ? nil : TopologyDifference.InputChange(topic: topic, was: was, isNow: $0)
             }
         }.sorted { $0.topic < $1.topic }
+        for (name, pattern) in wanted.patterns.sorted(by: { $0.key < $1.key }) {
+            guard let was = former.patterns[name], was != pattern else { continue }
+            notes.append("\(name) reads \(pattern) and no longer \(was)")
+        }
         for (name, store) in wanted.stores.sorted(by: { $0.key < $1.key }) {
             compare(name, store, former, formerNames[name], inputs)
         }
@@ -83,8 +88,12 @@ struct TopologyComparison {
         var was = former.stores[name]
         if was == nil, let formerName, let other = former.stores[formerName] {
             was = other
-            renamings.append(Renaming(from: formerName, to: name))
+            // What is restored from its topic has its entries there, whatever it is called.
+            if store.sourceTopic == nil { renamings.append(Renaming(from: formerName, to: name)) }
             notes.append("the store \(formerName) is now called \(name); its entries are taken over")
+        }
+        if let was, let topic = was.sourceTopic, store.sourceTopic != topic {
+            refusals.append(.storeSource(store: name, was: topic, becomes: store.sourceTopic))
         }
         guard let was else {
             notes.append("the store \(name) is new and begins empty")
@@ -103,6 +112,10 @@ struct TopologyComparison {
         }
         if was.format.retentionMs != store.format.retentionMs {
             notes.append("the store \(name) keeps its entries for another time than before")
+        }
+        if store.sourceTopic != nil {
+            if was.sourceTopic == nil { notes.append("the store \(name) is restored from its topic from now on") }
+            return
         }
         var changed: [String: String?] = [:]
         for (setting, value) in store.changelogConfiguration where was.changelogConfiguration[setting] != value {

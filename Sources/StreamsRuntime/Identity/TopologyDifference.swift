@@ -6,6 +6,8 @@ public enum TopologyDifference: Hashable, Sendable, CustomStringConvertible {
     case storeFormat(store: String, was: StoreFormat, becomes: StoreFormat)
     /// A store is to have another number of partitions, and its keys would be looked for in the wrong ones.
     case storePartitions(store: String, was: Int32, becomes: Int32, inputs: [InputChange])
+    /// A store was restored from a topic, and is to be restored from another, or from a changelog that nobody has written.
+    case storeSource(store: String, was: String, becomes: String?)
     /// A repartition topic is to have another number of partitions.
     case repartitionPartitions(topic: String, was: Int32, becomes: Int32, inputs: [InputChange])
     /// A repartition topic is read no more, and holds records that were not processed. The number is nil if there are too
@@ -42,6 +44,10 @@ public enum TopologyDifference: Hashable, Sendable, CustomStringConvertible {
         case .storeFormat(let store, let was, let becomes):
             "the store \"\(store)\" is \(was) and would become \(becomes): give it another name, so that it begins empty, or "
                 + "reset the application"
+        case .storeSource(let store, let was, let becomes):
+            "the store \(store) was restored from the topic \(was) and is to be restored from "
+                + "\(becomes ?? "a changelog"), which has not its entries: leave restoresFromTopic as it was, or reset the "
+                + "application"
         case .storePartitions(let store, let was, let becomes, let inputs):
             "the store \"\(store)\" has \(was) partitions and would need \(becomes)\(Self.because(inputs)): its keys would be "
                 + "looked for where they are not. Give it another name, or reset the application"

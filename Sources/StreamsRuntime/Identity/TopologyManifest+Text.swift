@@ -5,6 +5,7 @@ import MillraceTopology
 ///
 ///     millrace-topology   1
 ///     input   name=orders   partitions=4
+///     pattern   name=events   topics=events-*
 ///     store   name=totals   partitions=4   live=true   kind=key-value   keys=utf8   values=int64
 ///     repartition   name=by-customer-repartition   partitions=4   keys=utf8   values=json(Order)
 extension TopologyManifest {
@@ -26,11 +27,15 @@ extension TopologyManifest {
         for (name, partitions) in inputs.sorted(by: { $0.key < $1.key }) {
             add("input", [("name", name), ("partitions", "\(partitions)")])
         }
+        for (name, pattern) in patterns.sorted(by: { $0.key < $1.key }) {
+            add("pattern", [("name", name), ("topics", pattern)])
+        }
         for (name, store) in stores.sorted(by: { $0.key < $1.key }) {
             var fields = [
                 ("name", name), ("partitions", "\(store.partitions)"), ("live", "\(store.isLive)"),
                 ("kind", store.format.kind.rawValue), ("keys", store.format.keys), ("values", store.format.values),
             ]
+            if let sourceTopic = store.sourceTopic { fields.append(("source", sourceTopic)) }
             if let retentionMs = store.format.retentionMs { fields.append(("retentionMs", "\(retentionMs)")) }
             fields += store.format.sizes.sorted { $0.key < $1.key }.map { ("size.\($0.key)", "\($0.value)") }
             fields += store.changelogConfiguration.sorted { $0.key < $1.key }.map { ("topic.\($0.key)", $0.value) }
@@ -59,6 +64,7 @@ extension TopologyManifest {
             switch fields.kind {
             case "reset": isBeingReset = true
             case "input": inputs[try fields.text("name")] = try fields.number("partitions")
+            case "pattern": patterns[try fields.text("name")] = try fields.text("topics")
             case "store": stores[try fields.text("name")] = try Store(&fields)
             case "repartition":
                 let format =
@@ -155,7 +161,8 @@ extension TopologyManifest.Store {
             ),
             partitions: try fields.number("partitions"),
             changelogConfiguration: Dictionary(fields.all("topic."), uniquingKeysWith: { first, _ in first }),
-            isLive: try fields.text("live") == "true"
+            isLive: try fields.text("live") == "true",
+            sourceTopic: fields.has("source") ? try fields.text("source") : nil
         )
     }
 }

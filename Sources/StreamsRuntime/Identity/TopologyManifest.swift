@@ -5,7 +5,7 @@ import MillraceTopology
 ///
 /// A value; `ManifestLog` keeps it.
 struct TopologyManifest: Hashable, Sendable {
-    /// A store whose changes are kept in a changelog.
+    /// A store whose changes are kept in a changelog, or in the topic that it is made of.
     struct Store: Hashable, Sendable {
         /// What its entries look like.
         var format: StoreFormat
@@ -15,6 +15,8 @@ struct TopologyManifest: Hashable, Sendable {
         var changelogConfiguration: [String: String]
         /// Whether the topology that ran last has it; the changelog of one that it has not is left as it was.
         var isLive = true
+        /// The topic that it is restored from; nil for its changelog.
+        var sourceTopic: String?
     }
 
     /// A repartition topic.
@@ -27,6 +29,8 @@ struct TopologyManifest: Hashable, Sendable {
 
     /// The number of partitions of each topic of the user's that is read.
     var inputs: [String: Int32] = [:]
+    /// The patterns of the sources that name no topics, by the names of the sources.
+    var patterns: [String: String] = [:]
     /// The logged stores by name.
     var stores: [String: Store] = [:]
     /// The repartition topics by name, without the application's id.
@@ -41,6 +45,7 @@ struct TopologyManifest: Hashable, Sendable {
 
     /// What a topology keeps.
     init(_ graph: TopologyGraph, _ plan: PartitionPlan, applicationId: String) {
+        patterns = graph.patternsByName
         for part in graph.subtopologies() {
             for topic in part.sourceTopics {
                 let count = plan.partitions[topic.resolved(applicationId: applicationId)] ?? 0
@@ -53,11 +58,13 @@ struct TopologyManifest: Hashable, Sendable {
                     inputs[topic.name] = count
                 }
             }
-            for store in part.stores.compactMap({ graph.stores[$0] }) where store.isLogged {
+            for store in part.stores.compactMap({ graph.stores[$0] })
+            where store.isLogged || store.sourceTopic != nil {
                 stores[store.name] = Store(
                     format: store.format,
                     partitions: plan.taskCounts[part.id],
-                    changelogConfiguration: store.changelogConfiguration
+                    changelogConfiguration: store.changelogConfiguration,
+                    sourceTopic: store.sourceTopic
                 )
             }
         }
@@ -65,7 +72,9 @@ struct TopologyManifest: Hashable, Sendable {
 
     /// The names of all internal topics that there may be, the one of this manifest left out.
     func internalTopics(applicationId: String) -> [String] {
-        let changelogs = stores.keys.map { StoreDefinition.changelogTopic(of: $0) }
+        let changelogs = stores.filter { $0.value.sourceTopic == nil }.keys.map {
+            StoreDefinition.changelogTopic(of: $0)
+        }
         return (changelogs + repartitionTopics.keys).map { "\(applicationId)-\($0)" }.sorted()
     }
 }

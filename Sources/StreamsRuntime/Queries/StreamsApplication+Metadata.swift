@@ -55,7 +55,6 @@ extension StreamsApplication {
         let local = Set(queries.tasks.values.joined().map(\.id))
         var lags: [StoreLag] = []
         for part in topology.graph.subtopologies() {
-            let topics = Set(part.sourceTopics.map { $0.resolved(applicationId: id) })
             for store in part.stores.compactMap({ topology.graph.stores[$0] }) {
                 let changelog = "\(id)-\(store.changelogTopic)"
                 for partition in 0..<(plannedPartitions?.taskCounts[part.id] ?? 0) {
@@ -71,7 +70,7 @@ extension StreamsApplication {
                         lag.changelogOffsets = max(0, range.upperBound - max(position, range.lowerBound))
                     }
                     lag.inputOffsets = inputs.reduce(0) { sum, input in
-                        input.key.partition == partition && topics.contains(input.key.topic) ? sum + input.value : sum
+                        routing.task(of: input.key) == task ? sum + input.value : sum
                     }
                     lags.append(lag)
                 }

@@ -5,7 +5,9 @@ package protocol TaskStore: CommitParticipant {
     var name: String { get }
     /// Whether there is a changelog to restore from.
     var isLogged: Bool { get }
-    /// Takes in one record of the changelog; a null value removes the key. Throws if no store of this kind wrote it.
+    /// The topic that the store is restored from instead, up to the committed input offset; nil if there is none.
+    var sourceTopic: String? { get }
+    /// Takes in one record of the changelog, or of the source topic; a null value removes the key. Throws if no store of this kind wrote it.
     func restore(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?, timestamp: Int64) throws
     /// Passes on what was held back: changes to the changelog, and results downstream.
     func flush() throws
@@ -14,6 +16,8 @@ package protocol TaskStore: CommitParticipant {
 }
 
 extension TaskStore {
+    @usableFromInline package var sourceTopic: String? { nil }
+
     @usableFromInline
     package func prepareCommit() throws { try flush() }
 }
