@@ -12,8 +12,8 @@ struct FraudDetection: Example {
     static func topology() throws -> Topology {
         let recent = Stores.keyValue("recent-payments", keys: .utf8, values: .json([Payment].self))
         let builder = StreamsBuilder()
-        let alarms: KStream<String, Alarm> = builder.stream("payments", keys: .utf8, values: .json(Payment.self))
-            .processValues(stores: recent, named: "watch") { record, context, recent in
+        builder.stream("payments", keys: .utf8, values: .json(Payment.self))
+            .processValues(as: Alarm.self, stores: recent, named: "watch") { record, context, recent in
                 let payment = record.value
                 let before = (try recent.get(record.key) ?? []).filter { $0.atMs > payment.atMs - tenMinutesMs }
                 if before.filter({ $0.atMs > payment.atMs - minuteMs }).count == 3 {
@@ -24,7 +24,7 @@ struct FraudDetection: Example {
                 }
                 try recent.put(record.key, before + [payment])
             }
-        alarms.to("alarms", values: .json)
+            .to("alarms", values: .json)
         return try builder.build()
     }
 

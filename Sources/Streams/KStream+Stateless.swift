@@ -22,6 +22,15 @@ extension KStream {
         return result
     }
 
+    /// Keeps the records for whose value `isIncluded` is true.
+    @inlinable
+    public func filter(
+        named name: String? = nil,
+        _ isIncluded: @escaping @Sendable (Value) throws -> Bool
+    ) -> KStream<Key, Value> {
+        filter(named: name) { _, value in try isIncluded(value) }
+    }
+
     /// Keeps the records for which `isExcluded` is false.
     @inlinable
     public func filterNot(
@@ -40,6 +49,15 @@ extension KStream {
             }
         }
         return result
+    }
+
+    /// Keeps the records for whose value `isExcluded` is false.
+    @inlinable
+    public func filterNot(
+        named name: String? = nil,
+        _ isExcluded: @escaping @Sendable (Value) throws -> Bool
+    ) -> KStream<Key, Value> {
+        filterNot(named: name) { _, value in try isExcluded(value) }
     }
 
     /// Makes another record of each record. Since the key may change, grouping by key afterwards repartitions.

@@ -65,7 +65,8 @@ public struct KStream<Key, Value> {
         named name: String?,
         in assembly: TopologyAssembly,
         keys: Serde<Key>,
-        values: Serde<Value>
+        values: Serde<Value>,
+        timestamps: TimestampExtractor<Key, Value>
     ) {
         self.init(
             reading: .globalSource(topic),
@@ -73,7 +74,7 @@ public struct KStream<Key, Value> {
             in: assembly,
             keys: keys,
             values: values,
-            timestamps: .ofRecord(),
+            timestamps: timestamps,
             offsetReset: nil
         )
     }

@@ -1,6 +1,7 @@
 /// How an operator keeps its state: what Kafka Streams calls `Materialized`.
 ///
-/// A string literal is a store of that name with the defaults: `count(store: "word-counts")`.
+/// A string literal is a store of that name with the defaults: `count(store: "word-counts")`. An option that an operator's
+/// store does not have is a mistake that `build()` reports.
 public struct StoreOptions: Hashable, Sendable, ExpressibleByStringLiteral {
     /// The store's name, which its changelog topic is named after; nil for one made from the operator's name.
     public var name: String?
@@ -20,10 +21,10 @@ public struct StoreOptions: Hashable, Sendable, ExpressibleByStringLiteral {
     ///
     /// A row that is too old is not found any more; soon after, with the next records, it is removed and passed on as a
     /// deletion, whose timestamp is that at which the row's life ended. A record that is too old already begins no row.
-    /// Versioned, window and session stores do not look at it: they have a retention.
+    /// Versioned, window and session stores have a retention instead.
     public var timeToLive: Duration?
     /// How long the rows of a window or session store are kept, measured in the time of the records; nil for no longer than
-    /// the windows take records. Other stores do not look at it.
+    /// the windows take records. Other stores have none.
     public var retention: Duration?
     /// Further settings of the changelog topic, by Kafka's names.
     public var changelogConfiguration: [String: String]
@@ -64,6 +65,27 @@ public struct StoreOptions: Hashable, Sendable, ExpressibleByStringLiteral {
     ///   - historyRetention: how far back.
     public static func versioned(_ name: String? = nil, historyRetention: Duration) -> StoreOptions {
         StoreOptions(name: name, historyRetention: historyRetention)
+    }
+
+    /// An option that not every store looks at.
+    enum Special {
+        case historyRetention, timeToLive, retention
+    }
+
+    /// What is wrong with asking a store for options that it does not look at; nil if nothing is.
+    func problem(without specials: [Special]) -> String? {
+        for special in specials {
+            switch special {
+            case .historyRetention where historyRetention != nil:
+                return "it cannot know former values: leave out historyRetention"
+            case .timeToLive where timeToLive != nil:
+                return "its rows have no time to live of their own: leave out timeToLive"
+            case .retention where retention != nil:
+                return "retention is for the stores of windows and sessions: leave it out"
+            case .historyRetention, .timeToLive, .retention: continue
+            }
+        }
+        return nil
     }
 
     /// Why a store with these options cannot be restored from its source topic; nil if it can.

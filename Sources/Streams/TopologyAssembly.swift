@@ -19,9 +19,11 @@ final class TopologyAssembly {
     init() {}
 
     /// Lets a processor have outputs besides its main one.
+    ///
+    /// - Parameter keepsKeys: whether the processor leaves the key alone.
     @usableFromInline
-    func addOutputs(to node: TopologyGraph.NodeId) -> ProcessorOutputs {
-        let outputs = ProcessorOutputs()
+    func addOutputs(to node: TopologyGraph.NodeId, keepsKeys: Bool) -> ProcessorOutputs {
+        let outputs = ProcessorOutputs(keepsKeys: keepsKeys)
         processorOutputs[node] = outputs
         return outputs
     }

@@ -367,7 +367,7 @@ public final class TopologyTestDriver {
             for index in (fetchedBatches[partition] ?? 0)..<count {
                 guard let records = try log.fetched(partition, batch: index) else { continue }
                 fetchedBatches[partition] = index + 1
-                _ = try globals.process(records)
+                _ = try globals.process(records, wallClockMs: wallClockMs)
             }
         }
     }

@@ -33,6 +33,17 @@ extension TopologyGraph {
         }
     }
 
+    /// The name of the store of an operator that is still to be added, whose user gave the store none; it follows the same
+    /// rule.
+    ///
+    /// - Parameters:
+    ///   - operation: what the operator does.
+    ///   - name: the operator's name, if the user gave one.
+    ///   - parent: the operator before it.
+    public func storeName(of operation: String, named name: String?, after parent: NodeId) -> String {
+        name ?? "\(nodes[parent].nameBase)-\(operation)"
+    }
+
     /// The name of a repartition topic whose user gave none, without `-repartition`.
     ///
     /// - Parameters:

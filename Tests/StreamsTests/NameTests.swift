@@ -68,6 +68,98 @@ struct NameTests {
         #expect(found.first?.description.contains("name this one with store:") == true)
     }
 
+    @Test("the stores of deduplicate, throttle, batch and top follow the rule, and so does what comes after them")
+    func flow() throws {
+        typealias Step = (KStream<String, String>) -> Void
+        let steps: [(Step, [String])] = [
+            ({ _ = $0.deduplicate(within: .seconds(1)) }, ["in-deduplicate"]),
+            ({ _ = $0.throttle(to: 1, per: .seconds(1)) }, ["in-throttle"]),
+            ({ _ = $0.groupByKey().batch(count: 2, within: .seconds(1)) }, ["in-batch", "in-batch-timers"]),
+            ({ _ = $0.groupByKey().top(2) { $0.utf8.count } }, ["in-top", "in-top-ranking"]),
+            ({ _ = $0.groupByKey().batch(count: 2, within: .seconds(1), store: "x") }, ["x", "x-timers"]),
+            ({ _ = $0.groupByKey().top(2, store: "x") { $0.utf8.count } }, ["x", "x-ranking"]),
+            ({ _ = $0.deduplicate(within: .seconds(1), named: "once") }, ["once"]),
+            ({ _ = $0.deduplicate(within: .seconds(1)).groupByKey().count() }, ["in-count", "in-deduplicate"]),
+            ({ _ = $0.throttle(to: 1, per: .seconds(1)).groupByKey().count() }, ["in-count", "in-throttle"]),
+            (
+                { _ = $0.selectKey(keys: .utf8) { $1 }.deduplicate(within: .seconds(1)) },
+                ["in-deduplicate-deduplicate"]
+            ),
+        ]
+        for (step, expected) in steps {
+            let names = try stores { builder in
+                let stream = builder.stream("in", keys: .utf8, values: .utf8)
+                _ = stream.filter { _, _ in true }
+                step(stream.filter { _, _ in true }.peek { _, _ in })
+            }
+            #expect(names == expected)
+        }
+        let names = try stores { builder in
+            builder.stream("in", keys: .utf8, values: .utf8).groupByKey().batch(count: 2, within: .seconds(1))
+                .mapValues { $0.count }.filter { $0 > "" && $1 > 0 }.mapValues { "\($0)" }
+                .groupByKey(values: .utf8).reduce { $1 }.toStream().to("out", values: .utf8)
+        }
+        #expect(names == ["in-batch", "in-batch-reduce", "in-batch-timers"])
+    }
+
+    @Test("two deduplications of one stream are ambiguous, and a name for one cures it")
+    func ambiguousFlow() {
+        func build(_ name: String?) -> (StreamsBuilder) -> Void {
+            { builder in
+                let stream = builder.stream("in", keys: .utf8, values: .utf8)
+                _ = stream.deduplicate(within: .seconds(1))
+                _ = stream.deduplicate(within: .seconds(9), store: StoreOptions(name: name))
+            }
+        }
+        #expect(
+            mistakes(build(nil)) == [.ambiguousStoreName(operator: "in-deduplicate-2", store: "in-deduplicate")]
+        )
+        #expect(mistakes(build("seen")) == [])
+    }
+
+    @Test("stores that are renamed say so, with all that belongs to them")
+    func renamed() throws {
+        let builder = StreamsBuilder()
+        let stream = builder.stream("in", keys: .utf8, values: .utf8)
+        let seen = Stores.keyValue("seen", keys: .utf8, values: .utf8, renamedFrom: "noted")
+        let alarms = Stores.timers("alarms", keys: .utf8, renamedFrom: "clocks")
+        let options = { (name: String) in StoreOptions(name: name, renamedFrom: "old-\(name)") }
+        _ = stream.deduplicate(within: .seconds(1), store: options("a"))
+        _ = stream.throttle(to: 1, per: .seconds(1), store: options("b"))
+        _ = stream.groupByKey().batch(count: 2, within: .seconds(1), store: options("c"))
+        _ = stream.groupByKey().top(2, store: options("d")) { $0.utf8.count }
+        let _: KStream<String, String> = stream.processValues(stores: seen, alarms) { _, _, _, _ in }
+        let former = try builder.build().graph.stores.mapValues(\.formerName)
+        #expect(
+            former == [
+                "a": "old-a", "b": "old-b", "c": "old-c", "c-timers": "old-c-timers", "d": "old-d",
+                "d-ranking": "old-d-ranking", "seen": "noted", "alarms": "clocks",
+            ]
+        )
+    }
+
+    @Test("an option that an operator's store does not have is a mistake that names the operator")
+    func foreignOptions() {
+        let found = mistakes { builder in
+            let stream = builder.stream("in", keys: .utf8, values: .utf8)
+            let lived = StoreOptions(timeToLive: .seconds(1))
+            let retained = StoreOptions(retention: .seconds(100))
+            _ = stream.deduplicate(within: .seconds(1), store: lived)
+            _ = stream.throttle(to: 1, per: .seconds(1), store: .versioned(historyRetention: .seconds(1)))
+            _ = stream.groupByKey().batch(count: 2, within: .seconds(1), store: retained)
+            _ = stream.groupByKey().top(2, store: lived) { $0.utf8.count }
+            _ = stream.groupByKey().count(store: retained)
+            _ = stream.groupByKey().windowedBy(.tumbling(size: .seconds(1), grace: .zero)).count(
+                store: StoreOptions(name: "windows", timeToLive: .seconds(1))
+            )
+        }
+        let operators = found.compactMap { mistake in
+            if case .invalidStore(let name, _, _) = mistake { name } else { nil }
+        }
+        #expect(operators.count == found.count)
+        #expect(operators.count == 6, "\(found)")
+    }
+
     @Test("two repartition topics that would get one name are a mistake, and a name for one grouping cures it")
     func ambiguousTopics() {
         func build(_ name: String?) -> (StreamsBuilder) -> Void {

@@ -51,6 +51,26 @@ struct FlowTests {
         #expect(try texts(driver) == ["a=1", "b=2"])
     }
 
+    @Test("what is late is told by the times that reach the operator, and is handed to the stream of late records")
+    func lateByItsOwnClock() throws {
+        let driver = try driver { builder in
+            builder.stream("in", keys: .utf8, values: .utf8)
+                .mapTimestamps { record in Int64(record.value) ?? 0 }
+                .deduplicate(within: .milliseconds(100), grace: .milliseconds(50), lateRecords: { $0.to("late") })
+                .to("out")
+        }
+        let input = driver.input("in", keys: .utf8, values: .utf8)
+        try input.pipe("a", "1000", at: 1_000_000)
+        try input.pipe("b", "950", at: 2_000_000)
+        try driver.crash()
+        try input.pipe("c", "949", at: 3_000_000)
+        try input.pipe("a", "1100", at: 3_000_000)
+        try input.pipe("a", "1201", at: 3_000_000)
+        #expect(try texts(driver) == ["a=1000", "b=950", "a=1201"])
+        #expect(try texts(driver, "late") == ["c=949"])
+        #expect(driver.lateRecords == 1)
+    }
+
     @Test("so many records of each key pass in each interval")
     func throttling() throws {
         let driver = try driver { builder in
@@ -85,6 +105,25 @@ struct FlowTests {
             try input.pipe("c", "6", at: 1_100)
         }
         #expect(try texts(driver) == ["a=5", "b=2"])
+    }
+
+    @Test("a batch may be longer than any record may be, and costs no more for each value than a short one")
+    func longBatch() throws {
+        let driver = try driver(.afterEveryRecord) { builder in
+            builder.stream("in", keys: .utf8, values: .utf8).groupByKey()
+                .batch(count: 40, within: .seconds(1), by: .streamTime, store: "waiting")
+                .mapValues { "\($0.count) \($0.reduce(0) { $0 + $1.utf8.count })" }
+                .to("out", values: .utf8)
+        }
+        let input = driver.input("in", keys: .utf8, values: .utf8)
+        let value = String(repeating: "x", count: 100_000)
+        for number in 0..<41 {
+            try input.pipe("a", value, at: 1)
+            if number == 20 { try driver.crash() }
+        }
+        #expect(try texts(driver) == ["a=40 4000000"])
+        try input.pipe("b", "y", at: 1_001)
+        #expect(try texts(driver) == ["a=1 100000"])
     }
 
     @Test("the values with the greatest scores of each key are kept, the greatest first")

@@ -32,6 +32,37 @@ struct GlobalTableDriverTests {
         #expect(try driver.store("price-list", keys: .utf8, values: .int64).entries().isEmpty)
     }
 
+    @Test("A global topic has the times that its extractor tells: a record without one is left out, or has its own")
+    func timestamps() throws {
+        let builder = StreamsBuilder()
+        let prices = builder.globalTable(
+            "prices",
+            keys: .utf8,
+            values: .int64,
+            timestamps: TimestampExtractor { record, _ in (record.value ?? nil) ?? 0 }
+        )
+        let rules = builder.addGlobalStore(
+            Stores.keyValue("rules", keys: .utf8, values: .int64),
+            topic: "rules",
+            keys: .utf8,
+            values: .int64,
+            timestamps: TimestampExtractor { _, _ in 7 }
+        ) { record, rules in try rules.put(record.key, record.timestampMs) }
+        builder.stream("sales", keys: .utf8, values: .utf8)
+            .join(prices, key: { _, article in article }) { _, price in price }
+            .processValues(stores: rules) { record, context, rules in
+                try context.forward(record.withValue(record.value + (try rules.get("all") ?? 0)))
+            }
+            .to("out", values: .int64)
+        let driver = try TopologyTestDriver(try builder.build())
+        let input = driver.input("prices", keys: .utf8, values: .int64)
+        try input.pipe("pen", 3, at: 1)
+        try input.pipe("pen", -4, at: 2)
+        try driver.input("rules", keys: .utf8, values: .int64).pipe("all", 0, at: 1)
+        try driver.input("sales", keys: .utf8, values: .utf8).pipe("s1", "pen", at: 3)
+        #expect(try driver.output("out", keys: .utf8, values: .int64).readAll().map(\.value) == [10])
+    }
+
     @Test("A topology may write its own global topic; what it reads next sees that")
     func feedsItself() throws {
         let driver = try driver()

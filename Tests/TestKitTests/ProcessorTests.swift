@@ -105,6 +105,26 @@ struct ProcessorTests {
         #expect(try driver.output("lengths", keys: .utf8, values: .utf8).readAll().map(\.value) == ["length 0"])
     }
 
+    @Test("An output of a processor that leaves the key alone keeps the key's serde and needs no repartitioning")
+    func outputsOfValues() throws {
+        let lengths = OutputReference<String, Int64>("lengths")
+        let driver = try Self.driver { lines in
+            let checked: KStream<String, String> = lines.processValues(named: "check") { record, context in
+                if record.value.isEmpty {
+                    try context.forward(record.withValue(0), to: lengths)
+                } else {
+                    try context.forward(record)
+                }
+            }
+            checked.to("out", values: .utf8)
+            checked.output(lengths, values: .int64).groupByKey().count().toStream().to("counts")
+        }
+        let input = driver.input("in", keys: .utf8, values: .utf8)
+        for value in ["x", "", "y"] { try input.pipe("a", value, at: 1) }
+        #expect(try Self.values(driver) == ["x", "y"])
+        #expect(try driver.output("counts", keys: .utf8, values: .int64).readAll().map(\.value) == [1])
+    }
+
     @Test("Forwarding to an output that nothing reads is an error that says what to do")
     func unreadOutput() throws {
         let nowhere = OutputReference<String, String>("nowhere")

@@ -43,6 +43,31 @@ struct StreamJoinTests {
 
     private static func text(_ value: String??) -> String { (value ?? nil) ?? "-" }
 
+    @Test(
+        "A record that is too late to be kept joins what is there, is counted, and goes to the late records of its side"
+    )
+    func late() throws {
+        let windows = JoinWindows(difference: .milliseconds(10), grace: .milliseconds(5))
+        let driver = try driver { left, right in
+            left.join(
+                right,
+                within: windows,
+                lateRecords: { $0.to("late-left") },
+                otherLateRecords: { $0.to("late-right") }
+            ) { "\($0 ?? "-")\($1 ?? "-")" }
+        }
+        try pipe(driver, "right", "a", "1", 70)
+        try pipe(driver, "left", "b", "y", 100)
+        try pipe(driver, "left", "a", "x", 75)
+        try pipe(driver, "left", "a", "z", 76)
+        try pipe(driver, "right", "a", "2", 76)
+        #expect(try written(driver) == ["a=x1@75", "a=z1@76", "a=z2@76"])
+        let lateLeft = try driver.output("late-left", keys: .utf8, values: .utf8).readAll()
+        #expect(lateLeft.map(\.value) == ["x"])
+        #expect(try driver.output("late-right", keys: .utf8, values: .utf8).readAll().isEmpty)
+        #expect(driver.lateRecords == 1)
+    }
+
     @Test("records of one key join when they are near enough, both bounds included, at the later timestamp")
     func inner() throws {
         let windows = JoinWindows(before: .milliseconds(10), after: .milliseconds(20), grace: .zero)

@@ -66,6 +66,41 @@ struct WindowTests {
         #expect(try store.entry(for: "a", startMs: 0)?.timestampMs == 7)
     }
 
+    @Test("The streams of a cogroup have late records each of its own")
+    func lateInCogroup() throws {
+        let driver = try drive { builder, input in
+            let other = builder.stream("other", keys: .utf8, values: .int64).groupByKey()
+            input.cogroup(lateRecords: { $0.to("late") }) { _, _, count in count + 1 }
+                .cogroup(other, lateRecords: { $0.to("late-other") }) { _, number, count in count + number }
+                .windowedBy(.tumbling(size: .milliseconds(10), grace: .zero))
+                .aggregate(
+                    initial: { Int64(0) },
+                    aggregates: .int64,
+                    store: StoreOptions(retention: .milliseconds(100))
+                )
+                .toStream().to("out")
+        }
+        let other = driver.input("other", keys: .utf8, values: .int64)
+        try driver.pipe("a", at: 25)
+        try driver.pipe("a", "late", at: 5)
+        try other.pipe("a", 7, at: 15)
+        try other.pipe("a", 8, at: 25)
+        try other.pipe("a", 9, at: 15)
+        #expect(try driver.results(sizeMs: 10) == ["a@20-30=1", "a@10-20=7", "a@20-30=9"])
+        #expect(try driver.output("late", keys: .utf8, values: .utf8).readAll().map(\.value) == ["late"])
+        #expect(try driver.output("late-other", keys: .utf8, values: .int64).readAll().map(\.value) == [9])
+        #expect(driver.lateRecords == 2)
+    }
+
+    @Test("Late records of an aggregation without windows are a mistake: there are none")
+    func lateWithoutWindows() {
+        let found = mistakes { input in
+            _ = input.cogroup(lateRecords: { $0.to("late") }) { _, _, count in count + 1 }
+                .aggregate(initial: { Int64(0) }, aggregates: .int64, named: "sum")
+        }
+        #expect(found == ["sum: without windows no record comes too late: leave out lateRecords"])
+    }
+
     @Test("A record that comes too late for its windows is counted and handed to the stream of late records")
     func lateRecords() throws {
         let driver = try drive { _, input in

@@ -26,13 +26,15 @@ public struct CogroupedKStream<Key, Aggregate> {
     ///
     /// - Parameters:
     ///   - other: the stream, grouped by the same key.
+    ///   - lateRecords: takes the stream of those of its records that come too late for a window.
     ///   - combine: takes a key, one of the stream's values and the aggregate so far, and gives the new aggregate.
     @inlinable
     public func cogroup<Value>(
         _ other: KGroupedStream<Key, Value>,
+        lateRecords: ((KStream<Key, Value>) -> Void)? = nil,
         _ combine: @escaping @Sendable (Key, Value, Aggregate) throws -> Aggregate
     ) -> CogroupedKStream<Key, Aggregate> {
-        CogroupedKStream(assembly: assembly, keys: keys, parts: parts + [CogroupPart(other, combine)])
+        CogroupedKStream(assembly: assembly, keys: keys, parts: parts + [CogroupPart(other, lateRecords, combine)])
     }
 
     /// Makes an aggregate of the records of each key, beginning with `initial()`. Records whose key or value is nil are
@@ -65,6 +67,14 @@ public struct CogroupedKStream<Key, Aggregate> {
             queryableStoreName: options.name
         )
         for part in parts { part.attachTable(store, table, initial) }
+        if parts.contains(where: { $0.takesLateRecords }) {
+            assembly.graph.report(
+                .invalidArgument(
+                    operator: assembly.name(of: id),
+                    problem: "without windows no record comes too late: leave out lateRecords"
+                )
+            )
+        }
         return table
     }
 
@@ -84,12 +94,19 @@ public struct CogroupedKStream<Key, Aggregate> {
 extension KGroupedStream {
     /// Begins an aggregation of several streams with this one.
     ///
-    /// - Parameter combine: takes a key, one of this stream's values and the aggregate so far, and gives the new aggregate.
+    /// - Parameters:
+    ///   - lateRecords: takes the stream of those of its records that come too late for a window.
+    ///   - combine: takes a key, one of this stream's values and the aggregate so far, and gives the new aggregate.
     @inlinable
     public func cogroup<Aggregate>(
+        lateRecords: ((KStream<Key, Value>) -> Void)? = nil,
         _ combine: @escaping @Sendable (Key, Value, Aggregate) throws -> Aggregate
     ) -> CogroupedKStream<Key, Aggregate> {
-        CogroupedKStream(assembly: stream.assembly, keys: requiredKeys, parts: [CogroupPart(self, combine)])
+        CogroupedKStream(
+            assembly: stream.assembly,
+            keys: requiredKeys,
+            parts: [CogroupPart(self, lateRecords, combine)]
+        )
     }
 }
 
@@ -194,6 +211,8 @@ struct CogroupPart<Key, Aggregate> {
     @usableFromInline typealias Initial = @Sendable () throws -> Aggregate
     @usableFromInline typealias Merge = @Sendable (Key, Aggregate, Aggregate) throws -> Aggregate
 
+    /// Whether somebody wants the records that come too late.
+    @usableFromInline let takesLateRecords: Bool
     /// Repartitions the stream if it must be, and names what the operator comes after.
     @usableFromInline let prepare: () -> TopologyGraph.NodeId
     @usableFromInline let attachTable: (TableStore<Key, Aggregate>, KTable<Key, Aggregate>, @escaping Initial) -> Void
@@ -205,8 +224,10 @@ struct CogroupPart<Key, Aggregate> {
     @inlinable
     init<Value>(
         _ grouped: KGroupedStream<Key, Value>,
+        _ lateRecords: ((KStream<Key, Value>) -> Void)?,
         _ combine: @escaping @Sendable (Key, Value, Aggregate) throws -> Aggregate
     ) {
+        takesLateRecords = lateRecords != nil
         prepare = { grouped.grouped().node }
         attachTable = { store, table, initial in
             grouped.grouped().attach(to: store, of: table) { key, value, aggregate in
@@ -216,20 +237,22 @@ struct CogroupPart<Key, Aggregate> {
             }
         }
         attachWindows = { aggregation, windows, registers, initial in
+            let source = grouped.grouped()
             aggregation.attach(
-                grouped.grouped(),
+                source,
                 to: windows,
                 registers: registers,
-                late: nil,
+                late: aggregation.assembly.lateStream(of: source, at: aggregation.node, lateRecords),
                 .aggregate(initial: initial, combine)
             )
         }
         attachSessions = { aggregation, windows, registers, initial, merge in
+            let source = grouped.grouped()
             aggregation.attach(
-                grouped.grouped(),
+                source,
                 to: windows,
                 registers: registers,
-                late: nil,
+                late: aggregation.assembly.lateStream(of: source, at: aggregation.node, lateRecords),
                 .aggregate(initial: initial, combine),
                 merge: merge
             )

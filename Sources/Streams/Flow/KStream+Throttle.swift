@@ -22,32 +22,50 @@ extension KStream {
         store: StoreOptions = StoreOptions(),
         named name: String? = nil
     ) -> KStream<Key, Value> {
-        let name = name ?? assembly.graph.unusedName("\(self.name)-throttle")
-        func report(_ problem: String) { assembly.graph.report(.invalidArgument(operator: name, problem: problem)) }
+        let source = keyed(for: "throttle", named: name)
+        let stores = OperatorStores(store, of: "throttle", named: name, after: source)
+        let result = source.child("throttle", name)
+        let operatorName = result.name
+        result.check(stores, without: .historyRetention, .timeToLive, .retention)
+        func report(_ problem: String) {
+            assembly.graph.report(.invalidArgument(operator: operatorName, problem: problem))
+        }
         if count < 1 { report("throttle needs a count of 1 or more, not \(count)") }
         if interval < .milliseconds(1) { report("the interval must be a millisecond or more, not \(interval)") }
         let intervalMs = max(1, interval.wholeMilliseconds)
-        let keys = assembly.require(self.keys, "keys", for: node)
-        let passed = Stores.keyValue(
-            store.name ?? "\(name)-passed",
-            keys: keys,
-            values: .pair(.int64, .int64),
-            isLogged: store.isLogged,
-            isCached: store.isCached,
-            timeToLive: .milliseconds(intervalMs * 2),
-            changelogConfiguration: store.changelogConfiguration
-        )
-        let isAbsent = Absence.check(Key.self)
-        let source = isRekeyed ? repartition(named: "\(name)-input") : self
-        let some: KStream<Key, Value> = source.processValues(stores: passed, named: name) { record, context, passed in
-            if isAbsent.needed, isAbsent.test(record.key) { return }
-            let number = record.timestampMs / intervalMs
-            var state = try passed.get(record.key) ?? (number, 0)
-            if number > state.0 { state = (number, 0) }
-            guard state.1 < Int64(count) else { return }
-            try passed.put(record.key, (state.0, state.1 + 1))
-            try context.forward(record)
+        let keys = assembly.require(source.keys, "keys", for: source.node)
+        let passed = stores.first { storeName, formerName in
+            Stores.keyValue(
+                storeName,
+                keys: keys,
+                values: .pair(.int64, .int64),
+                isLogged: store.isLogged,
+                isCached: store.isCached,
+                timeToLive: interval * 2,
+                changelogConfiguration: store.changelogConfiguration,
+                renamedFrom: formerName
+            )
         }
-        return KStream(regrouping: some, keys: self.keys, values: values)
+        assembly.connect(passed, to: result.node)
+        let isAbsent = Absence.check(Key.self)
+        let target = result.port
+        source.port.add { context in
+            let next = target.compose(context)
+            let rows = passed.instance(in: context)
+            let guarded = context.guarded(operatorName)
+            return Out { key, value, timestamp in
+                if isAbsent.needed, isAbsent.test(key) { return }
+                let passes = try guarded.attempt {
+                    let number = timestamp / intervalMs
+                    var state = try rows.get(key) ?? (number, 0)
+                    if number > state.0 { state = (number, 0) }
+                    guard state.1 < Int64(count) else { return false }
+                    try rows.put(key, (state.0, state.1 + 1))
+                    return true
+                }
+                if passes == true { try next.push(key, value, timestamp) }
+            }
+        }
+        return result
     }
 }

@@ -41,6 +41,7 @@ extension StreamsBuilder {
     ///     a stream or table by the same topology. Partitions that it gets later are read after the next start.
     ///   - keys: how keys are read and stored.
     ///   - values: how values are read and stored.
+    ///   - timestamps: what tells the time of the records; their keys and values may be nil.
     ///   - store: the store's name; nil for one made from the operator's.
     ///   - name: the operator's name; nil for one made from the topic's.
     @inlinable
@@ -48,6 +49,7 @@ extension StreamsBuilder {
         _ topic: String,
         keys: Serde<Key>,
         values: Serde<Value>,
+        timestamps: TimestampExtractor<Key?, Value?> = .ofRecord(),
         store: String? = nil,
         named name: String? = nil
     ) -> GlobalKTable<Key, Value> {
@@ -56,7 +58,8 @@ extension StreamsBuilder {
             named: name,
             in: shared,
             keys: keys.optional,
-            values: values.optional
+            values: values.optional,
+            timestamps: timestamps
         )
         let storeName = store ?? "\(source.name)-globalTable"
         let table = source.materialized(

@@ -25,6 +25,7 @@ extension StreamsBuilder {
     ///   - topic: the topic, which must exist when the application starts, and is read for nothing else.
     ///   - keys: how keys are read.
     ///   - values: how values are read.
+    ///   - timestamps: what tells the time of the records.
     ///   - name: the operator's name; nil for one made from the topic's.
     ///   - process: changes the store as a record says.
     /// - Returns: the store for processors that read it.
@@ -34,11 +35,19 @@ extension StreamsBuilder {
         topic: String,
         keys: Serde<Key>,
         values: Serde<Value>,
+        timestamps: TimestampExtractor<Key, Value> = .ofRecord(),
         named name: String? = nil,
         _ process: @escaping @Sendable (_ record: Record<Key, Value>, _ store: Store) throws -> Void
     ) -> StoreReference<Store> {
         let global = store.global
-        let source = KStream(globalSource: topic, named: name, in: shared, keys: keys, values: values)
+        let source = KStream(
+            globalSource: topic,
+            named: name,
+            in: shared,
+            keys: keys,
+            values: values,
+            timestamps: timestamps
+        )
         let id = shared.add("globalStore", named: nil, after: [source.node])
         shared.connect(global, to: id)
         let operatorName = shared.name(of: id)

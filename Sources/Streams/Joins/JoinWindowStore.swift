@@ -26,26 +26,30 @@ final class JoinWindowStore: ExpiringStore {
     @usableFromInline var timedRows: TimedRows { table.rows }
 
     /// Keeps a record; one that is past retention already is left out.
+    ///
+    /// - Returns: whether it is kept.
     @usableFromInline
-    func put(_ key: UnsafeRawBufferPointer, timeMs: Int64, _ value: UnsafeRawBufferPointer) throws {
+    func put(_ key: UnsafeRawBufferPointer, timeMs: Int64, _ value: UnsafeRawBufferPointer) throws -> Bool {
         let entry = table.append(key, startMs: timeMs, value)
-        guard entry >= 0, let changelog else { return }
+        guard entry >= 0 else { return false }
+        guard let changelog else { return true }
         let writer = changelogKey.key
         writer.pointee.removeAll()
         table.appendChangelogKey(of: table.rows.bytes.key(at: entry), to: &writer.pointee)
         try changelog.append(key: writer.pointee.bytes, value: value, timestamp: timeMs)
+        return true
     }
 
-    /// Visits the records of a key in a range of times, both ends included, by time, then arrival, until `visit` returns
-    /// false. Those that are put meanwhile are not visited.
+    /// Visits the records of a key in a range of times, both ends included, by time, then arrival. Those that are
+    /// put meanwhile are not visited.
     func forEachRecord(
         of key: UnsafeRawBufferPointer,
         fromMs: Int64,
         throughMs: Int64,
-        _ visit: (_ timeMs: Int64, _ value: UnsafeRawBufferPointer) throws -> Bool
+        _ visit: (_ timeMs: Int64, _ value: UnsafeRawBufferPointer) throws -> Void
     ) rethrows {
         for entry in table.fetch(key, fromMs: fromMs, throughMs: throughMs) {
-            guard try visit(table.startMs(at: entry), table.rows.bytes.value(at: entry)) else { return }
+            try visit(table.startMs(at: entry), table.rows.bytes.value(at: entry))
         }
     }
 

@@ -12,6 +12,10 @@ extension KStream {
     /// changed goes through a repartition topic. A joined record has the later timestamp of the two, and the headers of
     /// the one that came last. Records without a key or value are left out.
     ///
+    /// A record that is too late to be kept, because those of its own stream are further on than windows and grace (or the
+    /// retention) reach, joins what is there of the other, and none that comes after it: it is counted as late, and handed
+    /// to `lateRecords`.
+    ///
     /// - Parameters:
     ///   - other: the right stream; may be this one.
     ///   - windows: how far apart two records may be.
@@ -20,6 +24,8 @@ extension KStream {
     ///   - otherValues: how the values of the other stream are stored; likewise.
     ///   - options: how the records are kept.
     ///   - name: the operator's name.
+    ///   - lateRecords: takes the stream of this stream's records that come too late, while the topology is built.
+    ///   - otherLateRecords: likewise for the other stream.
     ///   - join: makes a value of two.
     @inlinable
     public func join<Other, Joined>(
@@ -30,6 +36,8 @@ extension KStream {
         otherValues: Serde<Other>? = nil,
         store options: JoinOptions = JoinOptions(),
         named name: String? = nil,
+        lateRecords: ((KStream<Key, Value>) -> Void)? = nil,
+        otherLateRecords: ((KStream<Key, Other>) -> Void)? = nil,
         _ join: @escaping @Sendable (Value, Other) throws -> Joined
     ) -> KStream<Key, Joined> {
         joined(
@@ -39,7 +47,8 @@ extension KStream {
             JoinSerdes(keys: keys, left: values, right: otherValues),
             options,
             name,
-            StreamJoiner(pair: { _, left, right in try join(left, right) })
+            StreamJoiner(pair: { _, left, right in try join(left, right) }),
+            LateJoinRecords(lateRecords, otherLateRecords)
         )
     }
 
@@ -53,6 +62,8 @@ extension KStream {
         otherValues: Serde<Other>? = nil,
         store options: JoinOptions = JoinOptions(),
         named name: String? = nil,
+        lateRecords: ((KStream<Key, Value>) -> Void)? = nil,
+        otherLateRecords: ((KStream<Key, Other>) -> Void)? = nil,
         _ join: @escaping @Sendable (Key, Value, Other) throws -> Joined
     ) -> KStream<Key, Joined> {
         joined(
@@ -62,7 +73,8 @@ extension KStream {
             JoinSerdes(keys: keys, left: values, right: otherValues),
             options,
             name,
-            StreamJoiner(pair: join)
+            StreamJoiner(pair: join),
+            LateJoinRecords(lateRecords, otherLateRecords)
         )
     }
 
@@ -80,6 +92,8 @@ extension KStream {
         otherValues: Serde<Other>? = nil,
         store options: JoinOptions = JoinOptions(),
         named name: String? = nil,
+        lateRecords: ((KStream<Key, Value>) -> Void)? = nil,
+        otherLateRecords: ((KStream<Key, Other>) -> Void)? = nil,
         _ join: @escaping @Sendable (Value, Other?) throws -> Joined
     ) -> KStream<Key, Joined> {
         leftJoin(
@@ -89,7 +103,9 @@ extension KStream {
             values: values,
             otherValues: otherValues,
             store: options,
-            named: name
+            named: name,
+            lateRecords: lateRecords,
+            otherLateRecords: otherLateRecords
         ) { _, left, right in try join(left, right) }
     }
 
@@ -103,6 +119,8 @@ extension KStream {
         otherValues: Serde<Other>? = nil,
         store options: JoinOptions = JoinOptions(),
         named name: String? = nil,
+        lateRecords: ((KStream<Key, Value>) -> Void)? = nil,
+        otherLateRecords: ((KStream<Key, Other>) -> Void)? = nil,
         _ join: @escaping @Sendable (Key, Value, Other?) throws -> Joined
     ) -> KStream<Key, Joined> {
         joined(
@@ -112,7 +130,8 @@ extension KStream {
             JoinSerdes(keys: keys, left: values, right: otherValues),
             options,
             name,
-            StreamJoiner(pair: join, leftAlone: .init { key, left in try join(key, left, nil) })
+            StreamJoiner(pair: join, leftAlone: .init { key, left in try join(key, left, nil) }),
+            LateJoinRecords(lateRecords, otherLateRecords)
         )
     }
 
@@ -127,6 +146,8 @@ extension KStream {
         otherValues: Serde<Other>? = nil,
         store options: JoinOptions = JoinOptions(),
         named name: String? = nil,
+        lateRecords: ((KStream<Key, Value>) -> Void)? = nil,
+        otherLateRecords: ((KStream<Key, Other>) -> Void)? = nil,
         _ join: @escaping @Sendable (Value?, Other?) throws -> Joined
     ) -> KStream<Key, Joined> {
         outerJoin(
@@ -136,7 +157,9 @@ extension KStream {
             values: values,
             otherValues: otherValues,
             store: options,
-            named: name
+            named: name,
+            lateRecords: lateRecords,
+            otherLateRecords: otherLateRecords
         ) { _, left, right in try join(left, right) }
     }
 
@@ -150,6 +173,8 @@ extension KStream {
         otherValues: Serde<Other>? = nil,
         store options: JoinOptions = JoinOptions(),
         named name: String? = nil,
+        lateRecords: ((KStream<Key, Value>) -> Void)? = nil,
+        otherLateRecords: ((KStream<Key, Other>) -> Void)? = nil,
         _ join: @escaping @Sendable (Key, Value?, Other?) throws -> Joined
     ) -> KStream<Key, Joined> {
         joined(
@@ -163,7 +188,8 @@ extension KStream {
                 pair: join,
                 leftAlone: .init { key, left in try join(key, left, nil) },
                 rightAlone: .init { key, right in try join(key, nil, right) }
-            )
+            ),
+            LateJoinRecords(lateRecords, otherLateRecords)
         )
     }
 }

@@ -12,7 +12,8 @@ extension KStream {
         _ serdes: JoinSerdes<Key, Value, Other>,
         _ options: JoinOptions,
         _ name: String?,
-        _ joiner: StreamJoiner<Key, Value, Other, Joined>
+        _ joiner: StreamJoiner<Key, Value, Other, Joined>,
+        _ late: LateJoinRecords<Key, Value, Other>
     ) -> KStream<Key, Joined> {
         let keys = assembly.require(serdes.keys ?? self.keys ?? other.keys, "keys", for: node)
         let leftValues = assembly.require(serdes.left ?? values, "values", for: node)
@@ -50,7 +51,9 @@ extension KStream {
             left: leftValues,
             right: rightValues,
             joiner: joiner,
-            target: result.port
+            target: result.port,
+            lateLeft: assembly.lateStream(of: left, at: id, late.left),
+            lateRight: assembly.lateStream(of: right, at: id, late.right)
         )
         if isSelfJoin, let code = code as? StreamJoinCode<Key, Value, Value, Joined> {
             left.port.add { context in code.composeSelf(context) }
@@ -145,6 +148,19 @@ extension TopologyAssembly {
             unmatched: keepsUnmatched ? declare("unmatched", unmatched, chosen) : nil,
             retentionMs: retentionMs
         )
+    }
+}
+
+/// What takes the records of both sides that come too late for a join.
+@usableFromInline
+struct LateJoinRecords<Key, Left, Right> {
+    @usableFromInline let left: ((KStream<Key, Left>) -> Void)?
+    @usableFromInline let right: ((KStream<Key, Right>) -> Void)?
+
+    @usableFromInline
+    init(_ left: ((KStream<Key, Left>) -> Void)?, _ right: ((KStream<Key, Right>) -> Void)?) {
+        self.left = left
+        self.right = right
     }
 }
 

@@ -11,6 +11,8 @@ struct StreamJoinCode<Key, Left, Right, Joined>: Sendable {
     @usableFromInline let right: Serde<Right>
     @usableFromInline let joiner: StreamJoiner<Key, Left, Right, Joined>
     @usableFromInline let target: Port<Key, Joined>
+    @usableFromInline let lateLeft: Port<Key, Left>?
+    @usableFromInline let lateRight: Port<Key, Right>?
     @usableFromInline let identity = JoinIdentity()
 
     @inlinable
@@ -20,7 +22,9 @@ struct StreamJoinCode<Key, Left, Right, Joined>: Sendable {
         left: Serde<Left>,
         right: Serde<Right>,
         joiner: StreamJoiner<Key, Left, Right, Joined>,
-        target: Port<Key, Joined>
+        target: Port<Key, Joined>,
+        lateLeft: Port<Key, Left>?,
+        lateRight: Port<Key, Right>?
     ) {
         self.definition = definition
         self.keys = keys
@@ -28,6 +32,8 @@ struct StreamJoinCode<Key, Left, Right, Joined>: Sendable {
         self.right = right
         self.joiner = joiner
         self.target = target
+        self.lateLeft = lateLeft
+        self.lateRight = lateRight
     }
 
     @inlinable
@@ -38,6 +44,7 @@ struct StreamJoinCode<Key, Left, Right, Joined>: Sendable {
             context,
             values: left,
             otherValues: right,
+            late: lateLeft,
             alone: joiner.leftAlone.map { alone in Alone { try alone.make($0, $1) } },
             pair: { key, this, other in try pair(key, this, other) }
         )
@@ -51,6 +58,7 @@ struct StreamJoinCode<Key, Left, Right, Joined>: Sendable {
             context,
             values: right,
             otherValues: left,
+            late: lateRight,
             alone: joiner.rightAlone.map { alone in Alone { try alone.make($0, $1) } },
             pair: { key, this, other in try pair(key, other, this) }
         )
@@ -104,10 +112,12 @@ struct StreamJoinCode<Key, Left, Right, Joined>: Sendable {
         _ context: TaskContext,
         values: Serde<This>,
         otherValues: Serde<Other>,
+        late: Port<Key, This>?,
         alone: Alone<This>?,
         pair: @escaping (Key, This, Other) throws -> Joined
     ) -> Out<Key, This> {
         let next = target.compose(context)
+        let late = LateRecords(late, in: context)
         let state = state(context)
         let guarded = context.guarded(definition.name)
         let keys = keys
@@ -130,13 +140,12 @@ struct StreamJoinCode<Key, Left, Right, Joined>: Sendable {
             try state.emitClosed(side, timeMs: timestamp)
             var hasPartner = false
             try state.forEachPartner(of: keyBytes, timestamp, on: side) { otherTime, bytes in
-                hasPartner = true
                 let other = try otherValues.read(bytes)
+                // Two records at which the function fails are no pair: either may have, or be left without, another partner.
+                guard let made = try guarded.attempt({ try pair(key, value, other) }) else { return }
+                hasPartner = true
                 try state.didMatch(side.other, otherTime, key: keyBytes)
-                // What fails ends the work on this record; it is kept for the other side's all the same.
-                guard let made = try guarded.attempt({ try pair(key, value, other) }) else { return false }
                 try next.push(key, made, max(timestamp, otherTime))
-                return true
             }
             if !hasPartner, let alone,
                 try !state.keepUnmatched(side, timestamp, key: keyBytes, value: valueBytes),
@@ -144,7 +153,8 @@ struct StreamJoinCode<Key, Left, Right, Joined>: Sendable {
             {
                 try next.push(key, made, timestamp)
             }
-            try state.store(side).put(keyBytes, timeMs: timestamp, valueBytes)
+            let isKept = try state.store(side).put(keyBytes, timeMs: timestamp, valueBytes)
+            if !isKept { try late.take(key, value, timestamp) }
             withExtendedLifetime(scratch) {}
         }
     }
@@ -156,6 +166,7 @@ extension StreamJoinCode where Left == Right {
     @inlinable
     func composeSelf(_ context: TaskContext) -> Out<Key, Left> {
         let next = target.compose(context)
+        let late = LateRecords(lateLeft, in: context)
         let state = state(context)
         let guarded = context.guarded(definition.name)
         let keys = keys
@@ -178,14 +189,13 @@ extension StreamJoinCode where Left == Right {
                     let made = try guarded.attempt {
                         side == .left ? try pair(key, value, other) : try pair(key, other, value)
                     }
-                    guard let made else { return false }
-                    try next.push(key, made, max(timestamp, otherTime))
-                    return true
+                    if let made { try next.push(key, made, max(timestamp, otherTime)) }
                 }
             }
             try pass(.left)
-            try state.left.put(keyBytes, timeMs: timestamp, valueWriter.pointee.bytes)
+            let isKept = try state.left.put(keyBytes, timeMs: timestamp, valueWriter.pointee.bytes)
             try pass(.right)
+            if !isKept { try late.take(key, value, timestamp) }
             withExtendedLifetime(scratch) {}
         }
     }

@@ -74,13 +74,13 @@ final class StreamJoinState: StreamTimeParticipant {
     @inlinable
     func store(_ side: JoinSide) -> JoinWindowStore { side == .left ? left : right }
 
-    /// Visits the records of the other side that a record joins, by time, then arrival, until `visit` returns false.
+    /// Visits the records of the other side that a record joins, by time, then arrival.
     @usableFromInline
     func forEachPartner(
         of key: UnsafeRawBufferPointer,
         _ timeMs: Int64,
         on side: JoinSide,
-        _ visit: (_ timeMs: Int64, _ value: UnsafeRawBufferPointer) throws -> Bool
+        _ visit: (_ timeMs: Int64, _ value: UnsafeRawBufferPointer) throws -> Void
     ) throws {
         try store(side.other).forEachRecord(
             of: key,

@@ -118,11 +118,15 @@ extension KStream {
                 _ stores: repeat each Store
             ) throws -> Void
     ) -> KStream<Key, NewValue> {
-        let result: KStream<Key, NewValue> = valuesProcessed(name, stores: repeat each stores)
+        let (result, outputs): (KStream<Key, NewValue>, ProcessorOutputs) = valuesProcessed(
+            "processValues",
+            name,
+            stores: repeat each stores
+        )
         let target = result.port
         let name = result.name
         port.add { context in
-            let scope = FixedKeyProcessorContext(name, in: context, next: target.compose(context))
+            let scope = FixedKeyProcessorContext(name, in: context, next: target.compose(context), outputs: outputs)
             let instances = (repeat (each stores).instance(in: context))
             let (guarded, failures) = (scope.guarded, scope.failures)
             return Out { key, value, timestamp in
@@ -155,11 +159,29 @@ extension KStream {
                 _ context: FixedKeyProcessorContext<Key, NewValue>, _ stores: repeat each Store
             ) -> Worker
     ) -> KStream<Key, NewValue> {
-        let result: KStream<Key, NewValue> = valuesProcessed(name, stores: repeat each stores)
+        worked("processValues", named: name, stores: repeat each stores, by: make)
+    }
+
+    /// Adds an operator whose work is a processor's, the user's or one of ours.
+    @inlinable
+    func worked<NewValue, Worker: FixedKeyProcessor<Key, Value>, each Store>(
+        _ operation: String,
+        named name: String?,
+        stores: repeat StoreReference<each Store>,
+        by make:
+            @escaping @Sendable (
+                _ context: FixedKeyProcessorContext<Key, NewValue>, _ stores: repeat each Store
+            ) -> Worker
+    ) -> KStream<Key, NewValue> {
+        let (result, outputs): (KStream<Key, NewValue>, ProcessorOutputs) = valuesProcessed(
+            operation,
+            name,
+            stores: repeat each stores
+        )
         let target = result.port
         let name = result.name
         port.add { context in
-            let scope = FixedKeyProcessorContext(name, in: context, next: target.compose(context))
+            let scope = FixedKeyProcessorContext(name, in: context, next: target.compose(context), outputs: outputs)
             let running = RunningProcessor(
                 make(scope, repeat (each stores).instance(in: context)),
                 scope: scope,
@@ -183,16 +205,21 @@ extension KStream {
         return result
     }
 
-    /// One of the outputs of a processor, besides the main one; this is the stream that `process` returned.
+    /// One of the outputs of a processor, besides the main one; this is the stream that `process` or `processValues`
+    /// returned. The outputs of `processValues` have this stream's keys, and as little need to be repartitioned.
     public func output<OutputKey, OutputValue>(
         _ output: OutputReference<OutputKey, OutputValue>,
         keys: Serde<OutputKey>? = nil,
         values: Serde<OutputValue>? = nil
     ) -> KStream<OutputKey, OutputValue> {
+        let outputs = assembly.outputs(of: node)
+        let keepsKeys = outputs?.keepsKeys ?? false
+        let keys = keys ?? (keepsKeys ? self.keys as? Serde<OutputKey> : nil)
+        let isRekeyed = keepsKeys ? self.isRekeyed : true
         func add() -> KStream<OutputKey, OutputValue> {
-            changed("output", "\(name)-\(output.name)", keys: keys, values: values, isRekeyed: true)
+            changed("output", "\(name)-\(output.name)", keys: keys, values: values, isRekeyed: isRekeyed)
         }
-        guard let outputs = assembly.outputs(of: node) else {
+        guard let outputs else {
             assembly.graph.report(.outputOfNoProcessor(operator: name, output: output.name))
             return add()
         }
@@ -206,7 +233,7 @@ extension KStream {
             port: port,
             keys: keys,
             values: values,
-            isRekeyed: true
+            isRekeyed: isRekeyed
         )
     }
 
@@ -217,22 +244,23 @@ extension KStream {
     ) -> (KStream<NewKey, NewValue>, ProcessorOutputs) {
         let result: KStream<NewKey, NewValue> = changed("process", name, keys: nil, values: nil, isRekeyed: true)
         repeat assembly.connect(each stores, to: result.node)
-        return (result, assembly.addOutputs(to: result.node))
+        return (result, assembly.addOutputs(to: result.node, keepsKeys: false))
     }
 
     @inlinable
     func valuesProcessed<NewValue, each Store>(
+        _ operation: String,
         _ name: String?,
         stores: repeat StoreReference<each Store>
-    ) -> KStream<Key, NewValue> {
+    ) -> (KStream<Key, NewValue>, ProcessorOutputs) {
         let result: KStream<Key, NewValue> = changed(
-            "processValues",
+            operation,
             name,
             keys: keys,
             values: nil,
             isRekeyed: isRekeyed
         )
         repeat assembly.connect(each stores, to: result.node)
-        return result
+        return (result, assembly.addOutputs(to: result.node, keepsKeys: true))
     }
 }

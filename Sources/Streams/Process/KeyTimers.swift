@@ -103,19 +103,22 @@ extension Stores {
     ///   - isCached: whether changes are held back until the commit, so that of a timer that is set with each record only
     ///     the last due time is written.
     ///   - changelogConfiguration: further settings of the changelog topic, by Kafka's names.
+    ///   - renamedFrom: what the store was called before; see `Stores.keyValue`.
     public static func timers<Key>(
         _ name: String,
         keys: Serde<Key>,
         isLogged: Bool = true,
         isCached: Bool = true,
-        changelogConfiguration: [String: String] = [:]
+        changelogConfiguration: [String: String] = [:],
+        renamedFrom: String? = nil
     ) -> StoreReference<KeyTimers<Key>> {
         let definition = StoreDefinition(
             name: name,
             format: StoreFormat(.timers, keys: keys.format, values: "due"),
             isLogged: isLogged,
             isCached: isCached,
-            changelogConfiguration: changelogConfiguration
+            changelogConfiguration: changelogConfiguration,
+            formerName: renamedFrom
         )
         return StoreReference(definition, keys) { definition, context in
             let rows = context.store(named: definition.name) { TimerRows(definition, in: context) }

@@ -38,10 +38,13 @@ final class ProcessorOutputs: @unchecked Sendable {
         var compose: (TaskContext) -> AnyObject
     }
 
+    /// Whether the processor leaves the key alone.
+    let keepsKeys: Bool
     private var entries: [Entry] = []
 
-    @usableFromInline
-    init() {}
+    init(keepsKeys: Bool) {
+        self.keepsKeys = keepsKeys
+    }
 
     /// Where an output comes out of the processor, and its node: made by `add` when it is first asked for.
     func port<Key, Value>(
@@ -69,10 +72,13 @@ struct ComposedOutputs {
     /// By reference; a processor has few of them.
     fileprivate let outs: [(identity: OutputIdentity, composed: AnyObject)]
 
-    func out<Key, Value>(of output: OutputReference<Key, Value>) -> Out<Key, Value>? {
+    func out<Key, Value>(
+        of output: OutputReference<Key, Value>,
+        from operatorName: String
+    ) throws(ProcessorError) -> Out<Key, Value> {
         for (identity, composed) in outs where identity === output.identity {
             return unsafeDowncast(composed, to: Port<Key, Value>.Composed.self).out
         }
-        return nil
+        throw .unknownOutput(operator: operatorName, output: output.name)
     }
 }

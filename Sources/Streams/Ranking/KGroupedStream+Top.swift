@@ -7,7 +7,8 @@ extension KGroupedStream {
     ///
     /// - Parameters:
     ///   - count: how many values of a key are kept, 1 or more.
-    ///   - store: the store of the results; the values in order are in a second one, `<operator>-ranking`.
+    ///   - store: the store of the results; the values in order are in a second one, whose name has `-ranking`
+    ///     after it.
     ///   - name: the operator's name.
     ///   - score: the score of a value, the same each time for the same value.
     /// - Returns: a table of the first values of each key; it is updated when they change.
@@ -43,7 +44,8 @@ extension KGroupedTable {
     ///
     /// - Parameters:
     ///   - count: how many rows of a group make its result, 1 or more.
-    ///   - store: the store of the results; the rows in order are in a second one, `<operator>-ranking`.
+    ///   - store: the store of the results; the rows in order are in a second one, whose name has `-ranking`
+    ///     after it.
     ///   - name: the operator's name.
     ///   - score: the score of a value, the same each time for the same value.
     /// - Returns: a table of the first values of each group; it is updated when they change.
@@ -69,24 +71,62 @@ extension KStream {
         named name: String?,
         _ score: @escaping @Sendable (Row) throws -> Score
     ) -> KTable<Key, [Row]> where Value == Change<Row> {
-        let name = name ?? assembly.graph.unusedName("\(self.name)-top")
-        if ranking.count < 1 {
-            assembly.graph.report(
-                .invalidArgument(operator: name, problem: "top needs a count of 1 or more, not \(ranking.count)")
+        let stores = OperatorStores(store, of: "top", named: name, after: self)
+        let places = stores.further("ranking") { storeName, formerName in
+            Stores.keyValue(
+                storeName,
+                keys: .ranked,
+                values: .int64,
+                isLogged: store.isLogged,
+                changelogConfiguration: store.changelogConfiguration,
+                renamedFrom: formerName
             )
         }
-        let places = Stores.keyValue("\(name)-ranking", keys: .ranked, values: .int64, isLogged: store.isLogged)
-        let changed: KStream<Key, [Row]> = processValues(stores: places, named: "\(name)-rank") {
-            record,
-            context,
-            places in
-            let first = try ranking.update(record.key, record.value, in: places) { try score($0).rankingBits }
-            if let first { try context.forward(record.withValue(first)) }
+        let changed: KStream<Key, [Row]> = changed(
+            "rank",
+            name.map { "\($0)-rank" },
+            keys: ranking.keys,
+            values: nil,
+            isRekeyed: false
+        )
+        assembly.connect(places, to: changed.node)
+        let target = changed.port
+        let rankName = changed.name
+        port.add { context in
+            let next = target.compose(context)
+            let places = places.instance(in: context)
+            let guarded = context.guarded(rankName)
+            return Out { key, change, timestamp in
+                guard case .some(.some(let group)) = try guarded.attempt({ try ranking.keys.bytes(of: key) }) else {
+                    return
+                }
+                // A row whose score fails counts as no row, when it comes and when it goes.
+                let new = try guarded.attempt { try change.new.flatMap { try ranking.place($0, group, score) } }
+                let old = change.old.flatMap { try? ranking.place($0, group, score) }
+                guard let first = try ranking.move(in: group, from: old, to: new ?? nil, places) else { return }
+                try next.push(key, first, timestamp)
+            }
         }
-        return changed.stateful("top", keys: ranking.keys, state: .list(of: ranking.rows), store: store, named: name) {
-            _,
-            first,
-            _ in first.isEmpty ? nil : first
+        let table = changed.stateful(
+            "top",
+            keys: ranking.keys,
+            state: .list(of: ranking.rows),
+            store: store,
+            named: name
+        ) { _, first, _ in first.isEmpty ? nil : first }
+        let operatorName = assembly.name(of: table.node)
+        if ranking.count < 1 {
+            assembly.graph.report(
+                .invalidArgument(
+                    operator: operatorName,
+                    problem: "top needs a count of 1 or more, not \(ranking.count)"
+                )
+            )
         }
+        // A row that went by its age would still be in the ranking.
+        if let problem = store.problem(without: [.timeToLive]) {
+            assembly.graph.report(.invalidStore(operator: operatorName, store: stores.name, problem: problem))
+        }
+        return table
     }
 }

@@ -20,24 +20,17 @@ struct Ranking<Key, Row>: Sendable {
         self.keepsAll = keepsAll
     }
 
-    /// Takes an update into the store.
+    /// Takes an update into the store: a row leaves its place, another takes one.
     ///
     /// - Returns: the first rows of the group, if they are others than before.
-    @usableFromInline
-    func update(
-        _ key: Key,
-        _ change: Change<Row>,
-        in store: Store,
-        _ score: (Row) throws -> UInt64
-    ) throws -> [Row]? {
-        guard let group = try keys.bytes(of: key) else { return nil }
+    func move(in group: [UInt8], from old: RankedKey?, to new: RankedKey?, _ store: Store) throws -> [Row]? {
         let before = try places(of: group, in: store)
-        if let old = change.old, let place = try place(old, group, score) {
-            let times = try store.get(place) ?? 0
-            try store.put(place, times > 1 ? times - 1 : nil)
+        if let old {
+            let times = try store.get(old) ?? 0
+            try store.put(old, times > 1 ? times - 1 : nil)
         }
-        if let new = change.new, let place = try place(new, group, score) {
-            try store.put(place, (try store.get(place) ?? 0) + 1)
+        if let new {
+            try store.put(new, (try store.get(new) ?? 0) + 1)
             if !keepsAll { try prune(group, store) }
         }
         let after = try places(of: group, in: store)
@@ -45,9 +38,14 @@ struct Ranking<Key, Row>: Sendable {
         return try after.map { try rows.value(of: $0) }
     }
 
-    private func place(_ row: Row, _ group: [UInt8], _ score: (Row) throws -> UInt64) throws -> RankedKey? {
+    /// The place of a row; nil if it is written as null.
+    func place<Score: RankingScore>(
+        _ row: Row,
+        _ group: [UInt8],
+        _ score: (Row) throws -> Score
+    ) throws -> RankedKey? {
         guard let value = try rows.bytes(of: row) else { return nil }
-        return RankedKey(group: group, bits: try score(row), value: value)
+        return RankedKey(group: group, bits: try score(row).rankingBits, value: value)
     }
 
     /// The bytes of the first rows; equal rows are there as often as they were added.

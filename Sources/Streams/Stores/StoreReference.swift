@@ -23,11 +23,12 @@ public struct StoreReference<Store: StateStore>: Sendable {
         _ definition: StoreDefinition,
         _ serdes: Store.Serdes,
         problem: String? = nil,
+        isNamed: Bool = true,
         make: @escaping @Sendable (StoreDefinition, TaskContext) -> Store
     ) {
         name = definition.name
         self.serdes = serdes
-        declaration = StoreDeclaration(definition, problem: problem)
+        declaration = StoreDeclaration(definition, problem: problem, isNamed: isNamed)
         self.make = make
     }
 
@@ -40,6 +41,11 @@ public struct StoreReference<Store: StateStore>: Sendable {
         return StoreReference(definition, serdes, problem: declaration.problem) { [make] definition, context in
             make(definition, context.globals ?? context)
         }
+    }
+
+    /// The same store, whose name was not given but derived.
+    var unnamed: StoreReference<Store> {
+        StoreReference(declaration.definition, serdes, problem: declaration.problem, isNamed: false, make: make)
     }
 
     /// The store in a task. Of use only in the tasks of operators that are connected to it, while they are composed.
@@ -95,10 +101,13 @@ final class StoreDeclaration: Sendable {
     let definition: StoreDefinition
     /// What is wrong with the options that the user gave; nil if nothing is.
     let problem: String?
+    /// Whether the user gave the name.
+    let isNamed: Bool
 
-    init(_ definition: StoreDefinition, problem: String?) {
+    init(_ definition: StoreDefinition, problem: String?, isNamed: Bool) {
         self.definition = definition
         self.problem = problem
+        self.isNamed = isNamed
     }
 }
 
@@ -119,6 +128,6 @@ extension TopologyAssembly {
         if let problem = store.problem {
             graph.report(.invalidStore(operator: self.name(of: node), store: name, problem: problem))
         }
-        graph.add(store.definition, usedBy: node)
+        graph.add(store.definition, usedBy: node, isNamed: store.isNamed)
     }
 }

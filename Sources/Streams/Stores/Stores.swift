@@ -28,6 +28,8 @@ public enum Stores {
     ///   - timeToLive: how long a row is kept after its last write, by stream time: the greatest timestamp of the
     ///     records that the task has processed. nil for ever.
     ///   - changelogConfiguration: further settings of the changelog topic, by Kafka's names.
+    ///   - renamedFrom: what the store was called before: when the application starts for the first time with the new name,
+    ///     the store takes over the rows of the old one. May stay afterwards.
     public static func keyValue<Key, Value>(
         _ name: String,
         keys: Serde<Key>,
@@ -35,14 +37,16 @@ public enum Stores {
         isLogged: Bool = true,
         isCached: Bool = false,
         timeToLive: Duration? = nil,
-        changelogConfiguration: [String: String] = [:]
+        changelogConfiguration: [String: String] = [:],
+        renamedFrom: String? = nil
     ) -> StoreReference<KeyValueStore<Key, Value>> {
         let definition = StoreDefinition(
             name: name,
             format: StoreFormat(.keyValue, keys: keys.format, values: values.format),
             isLogged: isLogged,
             isCached: isCached,
-            changelogConfiguration: changelogConfiguration
+            changelogConfiguration: changelogConfiguration,
+            formerName: renamedFrom
         )
         let timeToLiveMs = timeToLive.map { max(1, $0.wholeMilliseconds) }
         let serdes = StoreSerdes(keys: keys, values: values)
@@ -67,6 +71,8 @@ public enum Stores {
     ///     records that the task has processed. A value that is put with a timestamp too old already removes the row. nil
     ///     for ever.
     ///   - changelogConfiguration: further settings of the changelog topic, by Kafka's names.
+    ///   - renamedFrom: what the store was called before: when the application starts for the first time with the new name,
+    ///     the store takes over the rows of the old one. May stay afterwards.
     public static func timestampedKeyValue<Key, Value>(
         _ name: String,
         keys: Serde<Key>,
@@ -74,14 +80,16 @@ public enum Stores {
         isLogged: Bool = true,
         isCached: Bool = false,
         timeToLive: Duration? = nil,
-        changelogConfiguration: [String: String] = [:]
+        changelogConfiguration: [String: String] = [:],
+        renamedFrom: String? = nil
     ) -> StoreReference<TimestampedKeyValueStore<Key, Value>> {
         let definition = StoreDefinition(
             name: name,
             format: StoreFormat(.keyValue, keys: keys.format, values: values.format),
             isLogged: isLogged,
             isCached: isCached,
-            changelogConfiguration: changelogConfiguration
+            changelogConfiguration: changelogConfiguration,
+            formerName: renamedFrom
         )
         let timeToLiveMs = timeToLive.map { max(1, $0.wholeMilliseconds) }
         let serdes = StoreSerdes(keys: keys, values: values)
@@ -103,13 +111,16 @@ public enum Stores {
     ///   - isLogged: whether there is a changelog topic. Without it the rows are lost when the task moves or the
     ///     application stops.
     ///   - changelogConfiguration: further settings of the changelog topic, by Kafka's names.
+    ///   - renamedFrom: what the store was called before: when the application starts for the first time with the new name,
+    ///     the store takes over the rows of the old one. May stay afterwards.
     public static func versioned<Key, Value>(
         _ name: String,
         keys: Serde<Key>,
         values: Serde<Value>,
         historyRetention: Duration,
         isLogged: Bool = true,
-        changelogConfiguration: [String: String] = [:]
+        changelogConfiguration: [String: String] = [:],
+        renamedFrom: String? = nil
     ) -> StoreReference<VersionedStore<Key, Value>> {
         let historyMs = max(0, historyRetention.wholeMilliseconds)
         let definition = StoreDefinition(
@@ -117,7 +128,8 @@ public enum Stores {
             format: StoreFormat(.versioned, keys: keys.format, values: values.format, retentionMs: historyMs),
             isLogged: isLogged,
             isCached: false,
-            changelogConfiguration: changelogConfiguration
+            changelogConfiguration: changelogConfiguration,
+            formerName: renamedFrom
         )
         let problem = historyRetention < .zero ? "its history retention, \(historyRetention), is negative" : nil
         let serdes = StoreSerdes(keys: keys, values: values)
@@ -141,6 +153,8 @@ public enum Stores {
     ///   - isLogged: whether there is a changelog topic. Without it the rows are lost when the task moves or the
     ///     application stops.
     ///   - changelogConfiguration: further settings of the changelog topic, by Kafka's names.
+    ///   - renamedFrom: what the store was called before: when the application starts for the first time with the new name,
+    ///     the store takes over the rows of the old one. May stay afterwards.
     public static func window<Key, Value>(
         _ name: String,
         keys: Serde<Key>,
@@ -149,7 +163,8 @@ public enum Stores {
         retention: Duration,
         retainsDuplicates: Bool = false,
         isLogged: Bool = true,
-        changelogConfiguration: [String: String] = [:]
+        changelogConfiguration: [String: String] = [:],
+        renamedFrom: String? = nil
     ) -> StoreReference<WindowStore<Key, Value>> {
         let retentionMs = max(0, retention.wholeMilliseconds)
         let sizeMs = size.wholeMilliseconds
@@ -164,7 +179,8 @@ public enum Stores {
             ),
             isLogged: isLogged,
             isCached: false,
-            changelogConfiguration: WindowChangelog.configuration(changelogConfiguration)
+            changelogConfiguration: WindowChangelog.configuration(changelogConfiguration),
+            formerName: renamedFrom
         )
         var problem: String?
         if sizeMs < 1 {
@@ -197,13 +213,16 @@ public enum Stores {
     ///   - isLogged: whether there is a changelog topic. Without it the rows are lost when the task moves or the
     ///     application stops.
     ///   - changelogConfiguration: further settings of the changelog topic, by Kafka's names.
+    ///   - renamedFrom: what the store was called before: when the application starts for the first time with the new name,
+    ///     the store takes over the rows of the old one. May stay afterwards.
     public static func session<Key, Value>(
         _ name: String,
         keys: Serde<Key>,
         values: Serde<Value>,
         retention: Duration,
         isLogged: Bool = true,
-        changelogConfiguration: [String: String] = [:]
+        changelogConfiguration: [String: String] = [:],
+        renamedFrom: String? = nil
     ) -> StoreReference<SessionStore<Key, Value>> {
         let retentionMs = max(0, retention.wholeMilliseconds)
         let definition = StoreDefinition(
@@ -211,7 +230,8 @@ public enum Stores {
             format: StoreFormat(.session, keys: keys.format, values: values.format, retentionMs: retentionMs),
             isLogged: isLogged,
             isCached: false,
-            changelogConfiguration: WindowChangelog.configuration(changelogConfiguration)
+            changelogConfiguration: WindowChangelog.configuration(changelogConfiguration),
+            formerName: renamedFrom
         )
         let problem = retention < .zero ? "its retention, \(retention), is negative" : nil
         let serdes = StoreSerdes(keys: keys, values: values)

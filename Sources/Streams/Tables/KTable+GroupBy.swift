@@ -11,8 +11,8 @@ extension KTable {
     ///   - newKeys: how the groups' keys are written.
     ///   - newValues: how the values are written to the repartition topic.
     ///   - name: the name of the grouping, which the repartition topic is named after.
-    ///   - selector: makes a row's group and its value there; nil leaves the row out. The same for the same row each time,
-    ///     or what was added is not what is taken away.
+    ///   - selector: makes a row's group and its value there; nil leaves the row out, and so does an error where the policy
+    ///     goes on. The same for the same row each time, or what was added is not what is taken away.
     @inlinable
     public func groupBy<NewKey, NewValue>(
         keys newKeys: Serde<NewKey>,
@@ -35,39 +35,29 @@ extension KTable {
             let next = target.compose(context)
             let guarded = context.guarded(operatorName)
             let scratch = Scratch()
-            let select: (Key, Value?) throws -> (NewKey, NewValue)? = { key, value in
+            let select = {
+                (key: Key, value: Value?, bytes: UnsafeMutablePointer<ByteWriter>) throws -> (NewKey, NewValue)? in
                 guard let value, let pair = try selector(key, value) else { return nil }
                 if isAbsent.key.needed, isAbsent.key.test(pair.0) { return nil }
                 if isAbsent.value.needed, isAbsent.value.test(pair.1) { return nil }
-                return pair
+                bytes.pointee.removeAll()
+                return try newKeys.write(pair.0, &bytes.pointee) ? pair : nil
             }
             return Out { key, change, timestamp in
                 // The group has the latest row only, whatever becomes known of the past (KIP-914).
                 guard change.isLatest else { return }
-                let selected = try guarded.attempt {
-                    let (new, old) = (try select(key, change.new), try select(key, change.old))
-                    return (new: new, old: old, isOneGroup: try scratch.isOneKey(new?.0, old?.0, newKeys))
+                let (newBytes, oldBytes) = (scratch.key, scratch.value)
+                let new = try guarded.attempt { try select(key, change.new, newBytes) } ?? nil
+                // A row at which the function fails was in no group: the policy decided when it was new.
+                var old: (NewKey, NewValue)?
+                do { old = try select(key, change.old, oldBytes) } catch {}
+                if let new, let old, newBytes.pointee.bytes.elementsEqual(oldBytes.pointee.bytes) {
+                    return try next.push(new.0, Change(new: new.1, old: old.1), timestamp)
                 }
-                guard let selected else { return }
-                if let new = selected.new, selected.isOneGroup {
-                    return try next.push(new.0, Change(new: new.1, old: selected.old?.1), timestamp)
-                }
-                if let old = selected.old { try next.push(old.0, Change(new: nil, old: old.1), timestamp) }
-                if let new = selected.new { try next.push(new.0, Change(new: new.1, old: nil), timestamp) }
+                if let old { try next.push(old.0, Change(new: nil, old: old.1), timestamp) }
+                if let new { try next.push(new.0, Change(new: new.1, old: nil), timestamp) }
             }
         }
         return KGroupedTable(updates: grouped, keys: newKeys, values: newValues, name: name)
-    }
-}
-
-extension Scratch {
-    /// Whether two keys are there and are written as the same bytes.
-    @inlinable
-    func isOneKey<Key>(_ first: Key?, _ second: Key?, _ keys: Serde<Key>) throws -> Bool {
-        guard let first, let second else { return false }
-        key.pointee.removeAll()
-        value.pointee.removeAll()
-        guard try keys.write(first, &key.pointee), try keys.write(second, &value.pointee) else { return false }
-        return key.pointee.bytes.elementsEqual(value.pointee.bytes)
     }
 }

@@ -27,19 +27,23 @@ struct RowLookup<Key, Value> {
     }
 
     /// The lookup of a table that makes its rows from this one's, one by one. A row that the step makes of nothing has no
-    /// time, -1.
+    /// time, -1; one at which the step fails, where the policy goes on, is none.
     @inlinable
-    func mapped<NewValue>(_ step: RowStep<Key, Value, NewValue>) -> RowLookup<Key, NewValue> {
+    func mapped<NewValue>(_ step: RowStep<Key, Value, NewValue>, _ guarded: OperatorGuard) -> RowLookup<Key, NewValue> {
         let (latest, asOf) = (latest, asOf)
         return RowLookup<Key, NewValue>(
             latest: { key in
                 let row = try latest(key)
-                guard let value = try step.run(key, row?.value) else { return nil }
+                guard case .some(.some(let value)) = try guarded.attempt({ try step.run(key, row?.value) }) else {
+                    return nil
+                }
                 return (value, row?.timestampMs ?? -1)
             },
             asOf: { key, timestampMs in
                 let row = try asOf(key, timestampMs)
-                guard let value = try step.run(key, row?.value) else { return nil }
+                guard case .some(.some(let value)) = try guarded.attempt({ try step.run(key, row?.value) }) else {
+                    return nil
+                }
                 return (value, row?.timestampMs ?? -1)
             }
         )

@@ -3,6 +3,9 @@ import MillraceTopology
 
 /// Makes a row of one table into a row of another: a value (nil where there is none) into a new one or none. In a struct so
 /// that it is wrapped in no further thunk.
+///
+/// A row at which it fails, where the policy goes on, counts as no row: the table after it has none then, and when the row
+/// changes, none goes.
 @usableFromInline
 struct RowStep<Key, Value, NewValue> {
     @usableFromInline let run: (Key, Value?) throws -> NewValue?
@@ -10,6 +13,12 @@ struct RowStep<Key, Value, NewValue> {
     @inlinable
     init(_ run: @escaping (Key, Value?) throws -> NewValue?) {
         self.run = run
+    }
+
+    /// The row that was made of a former value: none if the step fails at it. The policy decided when that was new.
+    @inlinable
+    func former(_ key: Key, _ value: Value?) -> NewValue? {
+        do { return try run(key, value) } catch { return nil }
     }
 }
 
@@ -43,7 +52,7 @@ extension KTable {
             node: id,
             keys: keys,
             values: newValues,
-            backing: store?.backing ?? parent.derived(makeStep),
+            backing: store?.backing ?? parent.derived(assembly.name(of: id), makeStep),
             queryableStoreName: options?.name
         )
         // Old values that cost nothing keep deletions of rows that were never there from being passed on.
@@ -58,16 +67,10 @@ extension KTable {
             let isSilent = isSelection && sendsOldValues
             guard let rows = store?.out(in: context, to: next, isSilent: isSilent) else {
                 return Out { key, change, timestamp in
-                    let made = try guarded.attempt {
-                        Change(
-                            new: try step.run(key, change.new),
-                            old: sendsOldValues ? try step.run(key, change.old) : nil,
-                            isLatest: change.isLatest
-                        )
-                    }
-                    guard let made else { return }
-                    if isSilent, case (.none, .none) = (made.new, made.old) { return }
-                    try next.push(key, made, timestamp)
+                    let new = try guarded.attempt { try step.run(key, change.new) } ?? nil
+                    let old = sendsOldValues ? step.former(key, change.old) : nil
+                    if isSilent, case (.none, .none) = (new, old) { return }
+                    try next.push(key, Change(new: new, old: old, isLatest: change.isLatest), timestamp)
                 }
             }
             return Out { key, change, timestamp in
@@ -83,6 +86,7 @@ extension TableBacking {
     /// What a table without a store says of itself that makes its rows from this one's.
     @inlinable
     func derived<NewValue>(
+        _ operatorName: String,
         _ makeStep: @escaping @Sendable (TaskContext) -> RowStep<Key, Value, NewValue>
     ) -> TableBacking<Key, NewValue> {
         TableBacking<Key, NewValue>(
@@ -90,7 +94,7 @@ extension TableBacking {
             makeRows: {
                 let rows = self.rows()
                 return TableRows(stores: rows.stores, historyMs: rows.historyMs) { context in
-                    rows.compose(context).mapped(makeStep(context))
+                    rows.compose(context).mapped(makeStep(context), context.guarded(operatorName))
                 }
             }
         )

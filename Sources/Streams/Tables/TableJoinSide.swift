@@ -40,18 +40,16 @@ struct TableJoinSide<Key, Other> {
         return Out { key, change, timestamp in
             // A version that is not the latest changes nothing in the result of the latest rows (KIP-914).
             guard change.isLatest else { return }
-            let found = try guarded.attempt { () -> (change: Change<Result>, timestampMs: Int64)? in
-                let other = try find(key)
-                if other == nil {
-                    if isRequired { return nil }
-                    if case (.none, .none) = (change.new, change.old) { return nil }
-                }
-                let new = try combine(change.new, other?.value)
-                let old = sendsOldValues ? try combine(change.old, other?.value) : nil
-                return (Change(new: new, old: old), max(timestamp, other?.timestampMs ?? timestamp))
+            let other = try find(key)
+            if other == nil {
+                if isRequired { return }
+                if case (.none, .none) = (change.new, change.old) { return }
             }
-            guard case .some(.some(let result)) = found else { return }
-            try next.push(key, result.change, result.timestampMs)
+            let new = try guarded.attempt { try combine(change.new, other?.value) } ?? nil
+            // Rows at which the function fails have no result: the policy decided when they were new.
+            var old: Result?
+            if sendsOldValues { do { old = try combine(change.old, other?.value) } catch {} }
+            try next.push(key, Change(new: new, old: old), max(timestamp, other?.timestampMs ?? timestamp))
         }
     }
 }

@@ -51,6 +51,7 @@ final class TableStore<Key, Value>: @unchecked Sendable {
         problem =
             options.historyProblem ?? Stores.lifetimeProblem(options.timeToLive)
             ?? (sourceTopic == nil ? nil : options.sourceTopicProblem)
+            ?? options.problem(without: options.historyRetention == nil ? [.retention] : [.retention, .timeToLive])
         self.keys = keys
         self.values = values
         self.assembly = assembly

@@ -28,6 +28,9 @@ struct WindowStarts: Sendable {
         }
     }
 
+    /// Whether a timestamp lies in more than one window.
+    @inlinable var overlap: Bool { advanceMs < sizeMs }
+
     @inlinable
     func forEach(at timestamp: Int64, _ visit: (_ startMs: Int64, _ endMs: Int64) throws -> Void) rethrows {
         if timestamp < firstMs { return }
@@ -89,23 +92,41 @@ extension WindowedAggregation {
             let guarded = context.guarded(name)
             let streamTime = clock.streamTime
             let graceMs = windows.graceMs
+            if starts.overlap {
+                let updates = WindowUpdates(of: rows)
+                return Out { key, value, timestamp in
+                    guard try rows.begin(key) else { return }
+                    streamTime.raise(to: timestamp)
+                    let closedMs = streamTime.value &- graceMs
+                    var isLate = false
+                    let done: Void? = try guarded.attempt {
+                        isLate = false
+                        updates.begin()
+                        try starts.forEach(at: timestamp) { startMs, endMs in
+                            guard endMs > closedMs else {
+                                isLate = true
+                                return
+                            }
+                            try updates.plan(from: startMs, timestamp) { try folding.apply(key, value, &$0) }
+                        }
+                    }
+                    if done != nil {
+                        if isLate, updates.updates.isEmpty { try late.take(key, value, timestamp) }
+                        try updates.store(key, to: next)
+                    }
+                    if emitsOnClose { try clock.check() }
+                }
+            }
             return Out { key, value, timestamp in
                 guard try rows.begin(key) else { return }
                 streamTime.raise(to: timestamp)
                 let closedMs = streamTime.value &- graceMs
-                var isLate = false
-                var isInTime = false
                 try starts.forEach(at: timestamp) { startMs, endMs in
-                    guard endMs > closedMs else {
-                        isLate = true
-                        return
-                    }
-                    isInTime = true
+                    guard endMs > closedMs else { return try late.take(key, value, timestamp) }
                     try rows.update(key, from: startMs, timestamp, to: next) { aggregate in
                         try guarded.attempt { try folding.apply(key, value, &aggregate) }
                     }
                 }
-                if isLate, !isInTime { try late.take(key, value, timestamp) }
                 if emitsOnClose { try clock.check() }
             }
         }

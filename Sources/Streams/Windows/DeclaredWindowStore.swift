@@ -42,6 +42,15 @@ final class DeclaredWindowStore<Key, Value>: @unchecked Sendable {
         retentionMs = max(0, asked ?? retentionDefaultMs)
         var options = options
         options.changelogConfiguration = WindowChangelog.configuration(options.changelogConfiguration)
+        if let problem = options.problem(without: [.historyRetention, .timeToLive]) {
+            assembly.graph.report(
+                .invalidStore(
+                    operator: assembly.name(of: node),
+                    store: options.name ?? assembly.graph.storeName(for: node),
+                    problem: problem
+                )
+            )
+        }
         // What is passed on once needs no cache to be passed on less often.
         if emits == .onWindowClose { options.isCached = false }
         definition = assembly.addStore(

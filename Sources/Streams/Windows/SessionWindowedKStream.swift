@@ -129,7 +129,7 @@ public struct SessionWindowedKStream<Key, Value> {
             source,
             to: windows,
             registers: aggregation.store.definition.name,
-            late: aggregation.lateStream(of: source, lateRecords),
+            late: source.assembly.lateStream(of: source, at: aggregation.node, lateRecords),
             folding,
             merge: merge
         )

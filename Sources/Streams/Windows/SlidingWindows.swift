@@ -34,6 +34,7 @@ extension WindowedAggregation {
             let guarded = context.guarded(name)
             let streamTime = clock.streamTime
             let (graceMs, differenceMs) = (windows.graceMs, windows.sizeMs)
+            let updates = WindowUpdates(of: rows)
             return Out { key, value, timestamp in
                 if isAbsent.needed, isAbsent.test(value) { return }
                 guard timestamp >= 0, try rows.begin(key) else { return }
@@ -42,12 +43,16 @@ extension WindowedAggregation {
                 if timestamp.addingSaturated(differenceMs) < closedMs {
                     return try late.take(key, value, timestamp)
                 }
-                let sliding = SlidingUpdate(rows, key, timestamp, differenceMs, closedMs, next) { aggregate in
-                    try guarded.attempt { try folding.apply(key, value, &aggregate) }
+                let sliding = SlidingUpdate(updates, timestamp, differenceMs, closedMs) { aggregate in
+                    try folding.apply(key, value, &aggregate)
                 }
-                if timestamp < differenceMs { return try sliding.runEarly() }
-                try sliding.run()
-                if emitsOnClose { try clock.check() }
+                let isEarly = timestamp < differenceMs
+                let done: Void? = try guarded.attempt {
+                    updates.begin()
+                    if isEarly { try sliding.runEarly() } else { try sliding.run() }
+                }
+                if done != nil { try updates.store(key, to: next) }
+                if emitsOnClose, !isEarly { try clock.check() }
             }
         }
     }
@@ -63,13 +68,13 @@ extension WindowedAggregation {
 /// Windows cannot begin before 0: all records before `difference` share the window from 0 on.
 @usableFromInline
 struct SlidingUpdate<Key, Aggregate> {
-    @usableFromInline let rows: WindowState<Key, Aggregate>
-    @usableFromInline let key: Key
+    @usableFromInline let updates: WindowUpdates<Key, Aggregate>
     @usableFromInline let timestamp: Int64
     @usableFromInline let differenceMs: Int64
     @usableFromInline let closedMs: Int64
-    @usableFromInline let next: WindowState<Key, Aggregate>.Target
-    @usableFromInline let change: (inout Aggregate?) throws -> Aggregate??
+    @usableFromInline let change: (inout Aggregate?) throws -> Aggregate?
+
+    @inlinable var rows: WindowState<Key, Aggregate> { updates.rows }
 
     /// What the windows that are there tell about the records around this one.
     @usableFromInline
@@ -91,20 +96,16 @@ struct SlidingUpdate<Key, Aggregate> {
 
     @inlinable
     init(
-        _ rows: WindowState<Key, Aggregate>,
-        _ key: Key,
+        _ updates: WindowUpdates<Key, Aggregate>,
         _ timestamp: Int64,
         _ differenceMs: Int64,
         _ closedMs: Int64,
-        _ next: WindowState<Key, Aggregate>.Target,
-        _ change: @escaping (inout Aggregate?) throws -> Aggregate??
+        _ change: @escaping (inout Aggregate?) throws -> Aggregate?
     ) {
-        self.rows = rows
-        self.key = key
+        self.updates = updates
         self.timestamp = timestamp
         self.differenceMs = differenceMs
         self.closedMs = closedMs
-        self.next = next
         self.change = change
     }
 
@@ -141,7 +142,7 @@ struct SlidingUpdate<Key, Aggregate> {
             let isShared = found.previousMs.map { $0 >= leftStartMs } ?? false
             try update(from: leftStartMs, seed: isShared ? found.left : nil)
         }
-        try addRightWindow(found)
+        addRightWindow(found)
     }
 
     /// A record whose left window would begin before 0: it goes to the window from 0 on.
@@ -165,7 +166,7 @@ struct SlidingUpdate<Key, Aggregate> {
         }
         // Without a window in between, all that the shared one has after this record is in its right window.
         if found.right == nil, let shared, shared.timestampMs > timestamp { found.right = shared }
-        try addRightWindow(found)
+        addRightWindow(found)
         try addWindowAfterPrevious(found)
         try update(from: 0)
     }
@@ -190,15 +191,15 @@ struct SlidingUpdate<Key, Aggregate> {
     }
 
     @inlinable
-    func addRightWindow(_ found: Neighbours) throws {
+    func addRightWindow(_ found: Neighbours) {
         guard !found.hasRight, let right = found.right, right.timestampMs > timestamp else { return }
-        try rows.add(key, from: timestamp + 1, right.value, right.timestampMs, to: next)
+        updates.plan(from: timestamp + 1, known: right.value, right.timestampMs)
     }
 
     /// Lets the record into a window, if that takes records still.
     @inlinable
     func update(from startMs: Int64, seed: Aggregate? = nil) throws {
         guard startMs.addingSaturated(differenceMs) >= closedMs else { return }
-        try rows.update(key, from: startMs, timestamp, seed: seed, to: next, change)
+        try updates.plan(from: startMs, timestamp, seed: seed, change)
     }
 }

@@ -124,7 +124,7 @@ public struct TimeWindowedKStream<Key, Value> {
             source,
             to: windows,
             registers: aggregation.store.definition.name,
-            late: aggregation.lateStream(of: source, lateRecords),
+            late: source.assembly.lateStream(of: source, at: aggregation.node, lateRecords),
             folding
         )
         return aggregation.table

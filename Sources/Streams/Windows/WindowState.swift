@@ -73,16 +73,13 @@ final class WindowState<Key, Value>: ExpiringStore {
     /// Reads the row of the record's key in a window, lets `change` make the new value (nil inside removes the row, nil
     /// leaves all as it is), stores it and passes the update on.
     ///
-    /// - Parameters:
-    ///   - seed: the value of a row that is not there yet, which it has been told of otherwise.
-    ///   - change: takes the value; an aggregation that begins leaves its initial value there, which the update tells as
-    ///     the value before it.
+    /// - Parameter change: takes the value; an aggregation that begins leaves its initial value there, which the update tells
+    ///   as the value before it.
     @inlinable
     func update(
         _ key: Key,
         from startMs: Int64,
         _ timestamp: Int64,
-        seed: Value? = nil,
         to next: Target,
         _ change: (inout Value?) throws -> Value??
     ) throws {
@@ -90,7 +87,7 @@ final class WindowState<Key, Value>: ExpiringStore {
         let (entry, isNew) = windows.insertOrFind(scratch.key.pointee.bytes, startMs: startMs)
         // The store's retention is no shorter than a window takes records, so this one is complete and gone.
         if entry < 0 { return }
-        var value = seed
+        var value: Value?
         var newTimestamp = timestamp
         let new: Value?
         do {
@@ -108,16 +105,7 @@ final class WindowState<Key, Value>: ExpiringStore {
             if isNew { windows.rows.remove(at: entry) }
             throw error
         }
-        let old = isNew && seed != nil ? nil : value
-        try write(key, at: entry, isNew: isNew, from: startMs, Change(new: new, old: old), newTimestamp, to: next)
-    }
-
-    /// Makes a row of the record's key with a value that is known; does nothing if there is one.
-    @inlinable
-    func add(_ key: Key, from startMs: Int64, _ value: Value, _ timestamp: Int64, to next: Target) throws {
-        let (entry, isNew) = windows.insertOrFind(scratch.key.pointee.bytes, startMs: startMs)
-        guard entry >= 0, isNew else { return }
-        try write(key, at: entry, isNew: true, from: startMs, Change(new: value, old: nil), timestamp, to: next)
+        try write(key, at: entry, isNew: isNew, from: startMs, Change(new: new, old: value), newTimestamp, to: next)
     }
 
     /// Stores a row's new value, and passes the update on or holds it back.

@@ -183,24 +183,6 @@ struct WindowedAggregation<Key, Aggregate> {
             )
         )
     }
-
-    /// The stream of the records of an input that come too late, if somebody wants it.
-    @inlinable
-    func lateStream<Value>(
-        of input: KStream<Key, Value>,
-        _ attach: ((KStream<Key, Value>) -> Void)?
-    ) -> Port<Key, Value>? {
-        guard let attach else { return nil }
-        let late = KStream<Key, Value>(
-            assembly: assembly,
-            node: assembly.add("lateRecords", named: nil, after: [node]),
-            keys: input.keys,
-            values: input.values,
-            isRekeyed: false
-        )
-        attach(late)
-        return late.port
-    }
 }
 
 /// Where records go that come too late for a window: they are counted, and handed to whoever wants them.
@@ -223,6 +205,25 @@ struct LateRecords<Key, Value> {
 }
 
 extension TopologyAssembly {
+    /// The stream of the records of an input that come too late for an operator, if somebody wants it.
+    @inlinable
+    func lateStream<Key, Value>(
+        of input: KStream<Key, Value>,
+        at node: TopologyGraph.NodeId,
+        _ attach: ((KStream<Key, Value>) -> Void)?
+    ) -> Port<Key, Value>? {
+        guard let attach else { return nil }
+        let late = KStream<Key, Value>(
+            assembly: self,
+            node: add("lateRecords", named: nil, after: [node]),
+            keys: input.keys,
+            values: input.values,
+            isRekeyed: false
+        )
+        attach(late)
+        return late.port
+    }
+
     /// Adds a windowed operator and reports what is wrong with its windows.
     @usableFromInline
     func addWindowed(

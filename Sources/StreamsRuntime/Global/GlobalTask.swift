@@ -61,8 +61,11 @@ package final class GlobalTask {
     func position(of partition: TopicPartition) -> Int64? { queues[partition]?.position }
 
     /// Takes in what was read of a partition; returns how many records.
-    package func process(_ records: FetchedRecords) throws -> Int {
+    ///
+    /// - Parameter wallClockMs: the wall clock, in milliseconds since 1970.
+    package func process(_ records: FetchedRecords, wallClockMs: Int64) throws -> Int {
         guard let queue = queues[records.partition] else { return 0 }
+        context.record.pointee.wallClockMs = wallClockMs
         context.record.pointee.processed = 0
         defer {
             context.record.pointee.headers = UnsafeRawBufferPointer(start: nil, count: 0)

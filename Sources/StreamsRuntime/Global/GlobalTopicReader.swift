@@ -115,7 +115,8 @@ final class GlobalTopicReader {
     private func process(_ fetched: [FetchedRecords]) throws -> Int {
         isUsable = false
         var count = 0
-        for records in fetched { count += try task.process(records) }
+        let wallClockMs = time.milliseconds
+        for records in fetched { count += try task.process(records, wallClockMs: wallClockMs) }
         isUsable = true
         return count
     }

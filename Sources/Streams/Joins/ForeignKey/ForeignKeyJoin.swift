@@ -69,8 +69,16 @@ extension KTable {
         assembly.graph.setFormat(of: answers, TopicFormat(keys: formats.0, values: "answer with \(formats.2)"))
         assembly.graph.setPartitions(of: subscriptions, like: right.node)
         assembly.graph.setPartitions(of: answers, like: node)
-        return joinAnswers(of: joinName, from: answers, keys: leftKeys, values: leftValues, rightValues, join)
-            .materialized(operation: operation, keys: leftKeys, values: joinedValues, store: store, named: joinName)
+        return joinAnswers(
+            of: joinName,
+            from: answers,
+            keys: leftKeys,
+            values: leftValues,
+            rightValues,
+            foreignKey: foreignKey,
+            join
+        )
+        .materialized(operation: operation, keys: leftKeys, values: joinedValues, store: store, named: joinName)
     }
 
     /// One of the two topics of the join.
@@ -179,12 +187,13 @@ extension KTable {
 
     /// Joins the left rows with the answers that came back to them.
     @inlinable
-    func joinAnswers<Row, Joined>(
+    func joinAnswers<RightKey, Row, Joined>(
         of joinName: String,
         from answers: TopicReference,
         keys: Serde<Key>,
         values: Serde<Value>,
         _ rightValues: Serde<Row>,
+        foreignKey: @escaping @Sendable (Key, Value) throws -> RightKey?,
         _ join: @escaping @Sendable (Value, Row?) throws -> Joined?
     ) -> KStream<Key?, Joined?> {
         let rows = backing.rows()
@@ -211,7 +220,11 @@ extension KTable {
             let guarded = context.guarded(operatorName)
             let scratch = Scratch()
             return Out { key, answer, timestamp in
-                let row = try lookup.latest(key)
+                var row = try lookup.latest(key)
+                // A row whose foreign key cannot be made counts as no row, here as where it subscribes.
+                if let value = row?.value {
+                    do { _ = try foreignKey(key, value) } catch { row = nil }
+                }
                 var hash: Hash128?
                 if let row {
                     let writer = scratch.value
@@ -264,6 +277,17 @@ struct ForeignKeySubscribing<Key, Value, RightKey>: Sendable {
         self.partitioner = partitioner
     }
 
+    /// What a left row is to the join.
+    @usableFromInline
+    struct Row {
+        @usableFromInline let foreignKey: RightKey?
+
+        @inlinable
+        init(_ foreignKey: RightKey?) {
+            self.foreignKey = foreignKey
+        }
+    }
+
     @inlinable
     func compose(_ context: TaskContext) -> Out<Key, Change<Value>> {
         let sender = SubscriptionSender(to: context.output(to: topic), in: context)
@@ -274,23 +298,24 @@ struct ForeignKeySubscribing<Key, Value, RightKey>: Sendable {
             guard change.isLatest else { return }
             sender.begin()
             guard try keys.write(key, &sender.row.key.pointee) else { return }
-            guard
-                let old = try guarded.attempt({ try change.old.flatMap { try foreignKey(key, $0) } }),
-                let new = try guarded.attempt({ try change.new.flatMap { try foreignKey(key, $0) } })
-            else { return }
+            // A row whose foreign key cannot be made counts as no row: the policy decides when it is new.
+            let newRow = try guarded.attempt { try change.new.map { Row(try foreignKey(key, $0)) } } ?? nil
+            var oldRow: Row?
+            do { oldRow = try change.old.map { Row(try foreignKey(key, $0)) } } catch {}
+            let (new, old) = (newRow?.foreignKey, oldRow?.foreignKey)
             let former = sender.foreignKeys.key
             let current = sender.foreignKeys.value
             let hasOld = try old.map { try rightKeys.write($0, &former.pointee) } ?? false
             let hasNew = try new.map { try rightKeys.write($0, &current.pointee) } ?? false
             let plan = sender.plan(
                 isLeft: isLeft,
-                hasOldRow: change.old != nil,
+                hasOldRow: oldRow != nil,
                 hasOldKey: hasOld,
-                hasNewRow: change.new != nil,
+                hasNewRow: newRow != nil,
                 hasNewKey: hasNew
             )
             var hash: Hash128?
-            if let value = change.new, try values.write(value, &sender.row.value.pointee) {
+            if newRow != nil, let value = change.new, try values.write(value, &sender.row.value.pointee) {
                 hash = Hashes.murmur3(sender.row.value.pointee.bytes)
             }
             guard let formerPartition = try guarded.attempt({ try partition(old, timestamp, sender) }),
