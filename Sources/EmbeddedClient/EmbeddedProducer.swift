@@ -46,6 +46,10 @@ final class EmbeddedProducer: ProducerConnection, @unchecked Sendable {
         return found.record.partitionCount
     }
 
+    func maximumBatchSize(of topic: String) throws(ClientError) -> Int? {
+        broker.topic(topic)?.partitions.first?.batchSizeMax
+    }
+
     func send(
         _ batch: RecordBatchBuilder,
         to id: TopicPartition,

@@ -12,6 +12,10 @@ public protocol ProducerConnection: AnyObject, Sendable {
     /// How many partitions a topic has; creates the topic if the log does so by itself.
     func partitionCount(of topic: String) throws(ClientError) -> Int32
 
+    /// The largest batch that a topic takes, in bytes: its `max.message.bytes`; nil if that cannot be told. Whoever opens
+    /// batches for the topic keeps them within it: one that is refused takes its transaction with it.
+    func maximumBatchSize(of topic: String) throws(ClientError) -> Int?
+
     /// Seals a batch with the producer's identity and sends it; the builder can be reset as soon as this returns.
     ///
     /// `onDelivery` is called when the batch is stored as the producer's acknowledgement asks, which may be during a
@@ -57,6 +61,9 @@ public protocol ProducerConnection: AnyObject, Sendable {
 }
 
 extension ProducerConnection {
+    /// Unknown, and left to the log.
+    public func maximumBatchSize(of topic: String) throws(ClientError) -> Int? { nil }
+
     /// Takes the transactional id over: an older owner is fenced, and what it left open is aborted.
     public func initTransactions() throws(ClientError) {
         _ = try initTransactions(keepPrepared: false)

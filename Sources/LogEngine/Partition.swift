@@ -11,6 +11,9 @@ package final class Partition: Sendable {
     private let watchers = Mutex<[Wakeup]>([])
     private let isGone = Atomic<Bool>(false)
 
+    /// The largest batch that is taken now, in bytes: `max.message.bytes`.
+    package var batchSizeMax: Int { log.configuration.maxMessageBytes }
+
     init(id: TopicPartition, log: PartitionLog) {
         self.id = id
         self.log = log

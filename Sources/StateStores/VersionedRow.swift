@@ -18,7 +18,8 @@ package enum VersionedRow {
     package static let valueMark: UInt8 = 1
     /// What stands for a deletion.
     package static let deletionMark: UInt8 = 0
-    private static let timeCount = 8
+    /// The bytes of the time that a row's key has after the key.
+    package static let timeCount = 8
 
     /// Appends the key of a version's row.
     package static func writeKey(_ key: UnsafeRawBufferPointer, validFromMs: Int64, to writer: inout ByteWriter) {

@@ -72,6 +72,8 @@ public struct CurrentRecord {
     public var processed = 0
     /// Its encoded headers; valid while the record is processed.
     public var headers = UnsafeRawBufferPointer(start: nil, count: 0)
+    /// The encoded headers that the source record came with, while an operator has put others in their place.
+    public var sourceHeaders: UnsafeRawBufferPointer?
     /// Its encoded key; valid while the record is processed.
     public var key: UnsafeRawBufferPointer?
     /// Its encoded value; valid while the record is processed.

@@ -132,7 +132,7 @@ package final class StreamTask {
                 throw StreamsError.log(
                     ClientError(.corruptRecord, "\(choice.queue.partition) near offset \(position(choice)): \(error)")
                 )
-            } catch let error as ClientError where error.isCuredByRestart {
+            } catch let error where error.concernsThread {
                 throw error
             } catch {
                 throw StreamsError.processing(
@@ -237,7 +237,7 @@ package final class StreamTask {
     }
 
     private func timed(_ error: any Error, in part: String) -> any Error {
-        if let error = error as? ClientError, error.isCuredByRestart { return error }
+        if error is StreamsError || error.concernsThread { return error }
         return StreamsError.timed(id, part: part, underlying: error)
     }
 
@@ -293,7 +293,7 @@ package final class StreamTask {
         for part in commitParticipants {
             do {
                 try part.prepareCommit()
-            } catch let error as ClientError where error.isCuredByRestart {
+            } catch let error where error is StreamsError || error.concernsThread {
                 throw error
             } catch {
                 throw StreamsError.flushing(id, part: part.name, underlying: error)

@@ -22,8 +22,8 @@ struct StreamThreadEnvironment: Sendable {
     var shouldStop: @Sendable () -> Bool
     /// Asked before each round: whether to let records and timers be.
     var isPaused: @Sendable () -> Bool
-    /// Waits before something is tried again; not any longer when the application is to stop.
-    var pause: @Sendable (Duration) -> Void
+    /// Waits before something is tried again; returns false, at once, when the application is to stop.
+    var pause: @Sendable (Duration) -> Bool
     /// Whether the application ends with its input; then what is done is committed as soon as nothing is left to do.
     var endsWhenCaughtUp: Bool
     /// Told when such an application's thread has nothing left to do.
@@ -174,7 +174,6 @@ final class StreamThread: RebalanceListener {
             adaptSlice(to: now - start, hadWork: processed >= slice)
         }
         if late > 0 { progress.recordsLate.add(late, ordering: .relaxed) }
-        if skipped > 0 { progress.recordsSkipped.add(skipped, ordering: .relaxed) }
         isStalled = processed + skipped == 0
         if !isStalled { isDirty = true }
         let isCommitDue =
@@ -276,6 +275,11 @@ final class StreamThread: RebalanceListener {
         }
     }
 
+    /// Whether nothing is left in the log to read, as far as is known.
+    private var hasReadEverything: Bool {
+        isAssigned && queues.values.allSatisfy { ($0.position ?? 0) >= $0.knownEnd }
+    }
+
     /// Makes outputs, state changes and positions visible together.
     ///
     /// - Parameter lettingGo: whether the tasks are given up afterwards, or have nothing left to do. Under at-most-once,
@@ -286,7 +290,10 @@ final class StreamThread: RebalanceListener {
         for task in taskOrder { for queue in task.queues { _ = queue.prepare() } }
         let takesPositions = configuration.guarantee != .atMostOnce || isLettingGo
         let isDue = isDirty || takesPositions && taskOrder.contains { !$0.uncommittedPositions.isEmpty }
-        guard isDue, let membership = consumer.membership else { return }
+        guard isDue, let membership = consumer.membership else {
+            if !isDue, hasReadEverything { progress.timesSettled.add(1, ordering: .relaxed) }
+            return
+        }
         for task in taskOrder { try task.prepareCommit() }
         // What was passed on just now may have changed registers, which are committed with the positions.
         var offsets: [TopicPartition: CommittedOffset] = [:]
@@ -430,7 +437,11 @@ final class StreamThread: RebalanceListener {
             outputs: collector,
             globals: globals?.task,
             logger: logger,
-            host: TaskHost(pause: environment.pause, wake: { [progress] in progress.wakeup.withLock { $0 }?.ring() })
+            host: TaskHost(
+                pause: environment.pause,
+                didSkip: { [progress] in progress.recordsSkipped.add(1, ordering: .relaxed) },
+                wake: { [progress] in progress.wakeup.withLock { $0 }?.ring() }
+            )
         )
         task.begin(at: committed)
         let restored = try restorer.restore(task, shouldStop: environment.shouldStop)

@@ -243,7 +243,10 @@ public final class StreamsApplication: Service, Sendable {
                 queryWatch: queryWatch,
                 shouldStop: { [self] in isStopping },
                 isPaused: { [self] in isPaused },
-                pause: { [self] duration in stopping.wait(for: duration) { isStopping } },
+                pause: { [self] duration in
+                    stopping.wait(for: duration) { isStopping }
+                    return !isStopping
+                },
                 endsWhenCaughtUp: endsWhenCaughtUp,
                 didIdle: { [self] in if try hasCaughtUp() { stop() } },
                 didChangeAssignment: { [self] isReady in update { $0.threadIsReady(index, isReady) } }
@@ -259,14 +262,16 @@ public final class StreamsApplication: Service, Sendable {
 
     /// The life of one thread: works, and by policy works again after an error.
     private func work(_ index: Int, _ environment: StreamThreadEnvironment, _ progress: ThreadProgress) {
-        var pause = Self.shortestPause
+        var pacing = RestartPacing()
         var globals: GlobalTopicReader?
         defer { globals?.close() }
         while !isStopping {
-            let commitsBefore = progress.commits.load(ordering: .relaxed)
+            let advancesBefore = progress.advances
             do {
                 if globals == nil { globals = try GlobalTopicReader(index: index, environment: environment) }
                 try StreamThread(index: index, environment: environment, globals: globals, progress: progress).run()
+                return
+            } catch is StoppedWhileRetrying {
                 return
             } catch {
                 update { $0.threadIsReady(index, false) }
@@ -274,7 +279,11 @@ public final class StreamsApplication: Service, Sendable {
                     reader.close()
                     globals = nil
                 }
-                guard isWorthRestarting(after: error) else {
+                let (pause, failingFor) = pacing.didFail(
+                    hasAdvanced: progress.advances > advancesBefore,
+                    now: now
+                )
+                guard isWorthRestarting(after: error, failingFor: failingFor) else {
                     logger.error("a stream thread stops the application", metadata: ["error": "\(error)"])
                     fail((error as? ClientError).map { StreamsError.log($0) } ?? error)
                     return
@@ -284,22 +293,22 @@ public final class StreamsApplication: Service, Sendable {
                     metadata: ["thread": "\(index)", "error": "\(error)"]
                 )
                 // An error that comes back at once must not keep a core busy.
-                if progress.commits.load(ordering: .relaxed) > commitsBefore { pause = Self.shortestPause }
                 stopping.wait(for: pause) { isStopping }
-                pause = min(pause * 2, .seconds(5))
             }
         }
     }
 
-    private static let shortestPause = Duration.milliseconds(10)
-
-    private func isWorthRestarting(after error: any Error) -> Bool {
-        switch error {
+    /// - Parameter failingFor: for how long the thread has failed without getting anywhere.
+    private func isWorthRestarting(after error: any Error, failingFor: Duration) -> Bool {
+        let replacesThread = configuration.onUncaughtError == .replaceThread
+        // What a restart should cure and has not for so long is like any other error.
+        let mayBeCured = replacesThread || failingFor < configuration.taskTimeout
+        return switch error {
         case let error as ClientError:
-            error.isCuredByRestart || !error.isFinal && configuration.onUncaughtError == .replaceThread
+            error.isCuredByRestart ? mayBeCured : !error.isFinal && replacesThread
         case StreamsError.undecodableRecord, StreamsError.partitions: false
-        case is LostGlobalRecords: true
-        default: configuration.onUncaughtError == .replaceThread
+        case is LostGlobalRecords: mayBeCured
+        default: replacesThread
         }
     }
 

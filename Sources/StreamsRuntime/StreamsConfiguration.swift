@@ -44,6 +44,9 @@ public struct StreamsConfiguration: Sendable {
     public var offsetReset = OffsetReset.earliest
     /// How long a transaction may stay open until the coordinator aborts it. Kafka: `transaction.timeout.ms`.
     public var transactionTimeout = Duration.seconds(10)
+    /// How long a thread that gets nowhere begins again after errors that a restart should cure, such as an aborted
+    /// transaction; then `onUncaughtError` decides. Kafka: `task.timeout.ms`.
+    public var taskTimeout = Duration.seconds(300)
     /// An application whose process is not heard of for this long loses its tasks. Kafka: `session.timeout.ms`.
     public var sessionTimeout = Duration.seconds(45)
     /// A thread that is busy with one record, or with restoring its stores, for longer than this loses its tasks. Kafka:
@@ -66,9 +69,10 @@ public struct StreamsConfiguration: Sendable {
     public var requiresExplicitNames = false
     /// What happens to a record that cannot be decoded. Kafka: `deserialization.exception.handler`.
     public var onDecodingError = ErrorPolicy.fail
-    /// What happens to a record at which an operator throws. Kafka: `processing.exception.handler` (KIP-1033).
+    /// What happens to a record at which an operator fails: a function that it was given throws, or a serde of its store, or
+    /// the row is too large for the store's changelog. Kafka: `processing.exception.handler` (KIP-1033).
     public var onProcessingError = ErrorPolicy.fail
-    /// What happens to a result that cannot be written: its serde throws, it is too large, its topic does not exist.
+    /// What happens to a result that cannot be written to its topic: its serde throws, it is too large, there is no such topic.
     /// Kafka: `production.exception.handler`.
     public var onProductionError = ErrorPolicy.fail
     /// What happens when a thread meets an error that no policy took care of. Kafka: the uncaught exception handler.
@@ -102,6 +106,7 @@ public struct StreamsConfiguration: Sendable {
         try require(sessionTimeout > .zero, "sessionTimeout must be positive, not \(sessionTimeout)")
         try require(maximumPollInterval > .zero, "maximumPollInterval must be positive, not \(maximumPollInterval)")
         try require(transactionTimeout > .zero, "transactionTimeout must be positive, not \(transactionTimeout)")
+        try require(taskTimeout >= .zero, "taskTimeout must not be negative, but \(taskTimeout) is")
         try require(cacheMaximumBytes >= 0, "cacheMaximumBytes must not be negative; 0 turns caching off")
         try require(bufferedRecordsPerPartition >= 1, "bufferedRecordsPerPartition must be 1 or more")
         try require(maximumRecordSize >= 1, "maximumRecordSize must be positive, not \(maximumRecordSize)")

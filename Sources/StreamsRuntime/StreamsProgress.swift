@@ -5,9 +5,9 @@ import Synchronization
 public struct StreamsProgress: Hashable, Sendable {
     /// Records taken from source topics since the start, internal ones included.
     public var recordsProcessed = 0
-    /// Records left out because they could not be decoded.
+    /// What was left out because it failed: a record, or one operator's work on it. Kafka: `dropped-records`.
     public var recordsSkipped = 0
-    /// Records that came too late for every window that they belong to. Kafka: `dropped-records`.
+    /// Records that came too late for every window that they belong to. Kafka counts them as dropped records, too.
     public var recordsLate = 0
     /// Records read from changelogs to fill stores.
     public var recordsRestored = 0
@@ -27,11 +27,16 @@ final class ThreadProgress: Sendable {
     let recordsLate = Atomic<Int>(0)
     let recordsRestored = Atomic<Int>(0)
     let commits = Atomic<Int>(0)
+    /// How often a commit was due with everything read and committed.
+    let timesSettled = Atomic<Int>(0)
     let tasks = Atomic<Int>(0)
     /// Whether the thread has nothing left to do; kept by applications that end with their input.
     let isIdle = Atomic<Bool>(false)
     /// What wakes the thread while it waits for records.
     let wakeup = Mutex<Wakeup?>(nil)
+
+    /// Grows whenever the thread gets anywhere.
+    var advances: Int { commits.load(ordering: .relaxed) + timesSettled.load(ordering: .relaxed) }
 
     func add(to progress: inout StreamsProgress) {
         progress.recordsProcessed += recordsProcessed.load(ordering: .relaxed)

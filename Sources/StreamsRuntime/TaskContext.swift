@@ -97,7 +97,7 @@ public final class TaskContext {
             configuration: configuration,
             outputs: outputs,
             logger: logger,
-            pause: host.pause
+            host: host
         )
     }
 
@@ -116,7 +116,8 @@ public final class TaskContext {
         guard store.isLogged else { return nil }
         return ChangelogOutput(
             output: output(named: "\(applicationId)-\(store.changelogTopic)"),
-            partition: taskId.partition
+            partition: taskId.partition,
+            failures: failures
         )
     }
 
@@ -229,4 +230,6 @@ public final class TaskContext {
 /// Gives out the outputs of a thread.
 package protocol OutputProvider: AnyObject {
     func output(to topic: String) throws(ClientError) -> TopicOutput
+    /// Why what was written cannot be committed any more, if that is so.
+    var failure: ClientError? { get }
 }

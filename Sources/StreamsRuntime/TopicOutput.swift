@@ -15,8 +15,9 @@ public final class TopicOutput {
     private let producer: any ProducerConnection
     private let batchSize: Int
     private let compression: Compression
-    private let maximumRecordSize: Int
+    private let sizeLimit: RecordSizeLimit
     private let sendsAtOnce: Bool
+    private let failure: ProducerFailure
     /// The open batch of each partition, made when it is first needed. Held by hand: the record loop would otherwise
     /// count a reference up and down for every record.
     private let open: UnsafeMutablePointer<Unmanaged<RecordBatchBuilder>?>
@@ -29,16 +30,18 @@ public final class TopicOutput {
         producer: any ProducerConnection,
         batchSize: Int,
         compression: Compression = .none,
-        maximumRecordSize: Int = Int.max,
-        sendsAtOnce: Bool = false
+        sizeLimit: RecordSizeLimit = RecordSizeLimit(),
+        sendsAtOnce: Bool = false,
+        failure: ProducerFailure = ProducerFailure()
     ) {
         self.topic = topic
         self.partitionCount = partitionCount
         self.producer = producer
-        self.batchSize = batchSize
+        self.batchSize = min(batchSize, sizeLimit.batchSizeMax)
         self.compression = compression
-        self.maximumRecordSize = maximumRecordSize
+        self.sizeLimit = sizeLimit
         self.sendsAtOnce = sendsAtOnce
+        self.failure = failure
         partitions = (0..<partitionCount).map { TopicPartition(topic, $0) }
         open = .allocate(capacity: Int(partitionCount))
         open.initialize(repeating: nil, count: Int(partitionCount))
@@ -86,7 +89,7 @@ public final class TopicOutput {
             )
         }
         let size = (key?.count ?? 0) + (value?.count ?? 0) + headers.count
-        if size > maximumRecordSize { throw tooLarge(size) }
+        if size > sizeLimit.sureSizeMax { try check(key?.count ?? 0, value?.count ?? 0, headers.count) }
         let batch = open[Int(partition)] ?? makeBatch(for: partition)
         let isAppended = batch._withUnsafeGuaranteedRef {
             $0.append(key: key, value: value, timestamp: timestamp, headers: headers)
@@ -100,11 +103,20 @@ public final class TopicOutput {
         full.append(key: key, value: value, timestamp: timestamp, headers: headers)
     }
 
-    private func tooLarge(_ size: Int) -> ClientError {
-        ClientError(
-            .recordTooLarge,
-            "a record for \(topic) has \(size) bytes, and maximumRecordSize allows \(maximumRecordSize)"
-        )
+    /// Up to this many bytes of key, value and headers no check is needed.
+    var sureSizeMax: Int { sizeLimit.sureSizeMax }
+
+    /// Throws if a record with so many bytes of key, value and headers is larger than the settings or the topic allow.
+    /// Whoever changes something that follows from what is written asks before.
+    @usableFromInline
+    func check(_ keyCount: Int, _ valueCount: Int, _ headersCount: Int = 0) throws(ClientError) {
+        guard let problem = sizeLimit.problem(keyCount, valueCount, headersCount) else { return }
+        throw ClientError(.recordTooLarge, "a record for \(topic) \(problem)")
+    }
+
+    /// Whether a record with so many bytes of key, value and headers can be written.
+    func takes(_ keyCount: Int, _ valueCount: Int, _ headersCount: Int) -> Bool {
+        sizeLimit.problem(keyCount, valueCount, headersCount) == nil
     }
 
     private func makeBatch(for partition: Int32) -> Unmanaged<RecordBatchBuilder> {
@@ -127,26 +139,68 @@ public final class TopicOutput {
     }
 
     private func send(_ batch: RecordBatchBuilder, _ partition: Int32) throws(ClientError) {
-        try producer.send(batch, to: partitions[Int(partition)], onDelivery: nil)
+        do throws(ClientError) {
+            try producer.send(batch, to: partitions[Int(partition)], onDelivery: nil)
+        } catch {
+            // It is not about the record that came now: others were refused with it, and so was their transaction.
+            failure.note(error)
+            throw error
+        }
         batch.reset()
         if partition == stickyPartition { stickyPartition = (stickyPartition + 1) % partitionCount }
     }
 }
 
+/// Why a producer's connection failed, if it did: nothing of its transaction can be committed then. Shared by all outputs
+/// of a stream thread, and owned by it.
+final class ProducerFailure {
+    private(set) var error: ClientError?
+
+    func note(_ error: ClientError) { self.error = self.error ?? error }
+
+    func clear() { error = nil }
+}
+
 /// One partition of a changelog topic.
 public struct ChangelogOutput {
-    let output: TopicOutput
+    @usableFromInline let output: TopicOutput
     let partition: Int32
+    let failures: FailureHandling
+    @usableFromInline let sureSizeMax: Int
 
-    /// Appends a change; a null value says that the key was removed.
+    init(output: TopicOutput, partition: Int32, failures: FailureHandling) {
+        self.output = output
+        self.partition = partition
+        self.failures = failures
+        sureSizeMax = output.sureSizeMax
+    }
+
+    /// Throws if a row is larger than the changelog takes. Asked before the store is changed: then a refusal is the
+    /// operator's failure at this record, and leaves the store as it was.
+    ///
+    /// - Parameters:
+    ///   - keyCount: the bytes of the row's key in the changelog.
+    ///   - valueCount: those of its value.
+    @inlinable
+    public func check(keyCount: Int, valueCount: Int) throws {
+        if keyCount &+ valueCount > sureSizeMax { try output.check(keyCount, valueCount) }
+    }
+
+    /// Appends a change; a null value says that the key was removed. The store has changed already, so that a failure is
+    /// no operator's: no policy takes it, and the user's code cannot swallow it (invariant 6, state follows the log).
     public func append(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?, timestamp: Int64) throws {
-        try output.append(
-            to: partition,
-            key: key,
-            value: value,
-            timestamp: timestamp,
-            headers: UnsafeRawBufferPointer(start: nil, count: 0)
-        )
+        do {
+            try output.append(
+                to: partition,
+                key: key,
+                value: value,
+                timestamp: timestamp,
+                headers: UnsafeRawBufferPointer(start: nil, count: 0)
+            )
+        } catch {
+            failures.noteEscaping(error)
+            throw error
+        }
     }
 }
 
@@ -159,6 +213,8 @@ package final class RecordCollector: OutputProvider {
     private let compression: Compression
     private let maximumRecordSize: Int
     private var outputs: [String: TopicOutput] = [:]
+    private let producerFailure = ProducerFailure()
+    package var failure: ClientError? { producerFailure.error }
     private var isInTransaction = false
 
     /// - Parameter sendsAtOnce: whether each record is sent as soon as it is written, in a batch of its own, so that
@@ -184,8 +240,13 @@ package final class RecordCollector: OutputProvider {
             producer: producer,
             batchSize: batchSize,
             compression: compression,
-            maximumRecordSize: maximumRecordSize,
-            sendsAtOnce: sendsAtOnce
+            sizeLimit: RecordSizeLimit(
+                recordSizeMax: maximumRecordSize,
+                topicMax: try producer.maximumBatchSize(of: topic),
+                isCompressed: compression.codec != .none
+            ),
+            sendsAtOnce: sendsAtOnce,
+            failure: producerFailure
         )
         outputs[topic] = output
         return output
@@ -233,6 +294,7 @@ package final class RecordCollector: OutputProvider {
     /// Drops what was not committed.
     package func abort() throws(ClientError) {
         for output in outputs.values { output.discard() }
+        producerFailure.clear()
         guard isInTransaction else { return }
         isInTransaction = false
         try producer.abortTransaction()

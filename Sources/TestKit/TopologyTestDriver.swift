@@ -323,7 +323,7 @@ public final class TopologyTestDriver {
                 globals: globals,
                 logger: quiet,
                 host: TaskHost(
-                    pause: { [weak self] in self?.wallClockMs += $0.wholeMilliseconds },
+                    pause: { [weak self] in self?.pass($0) ?? false },
                     callExecutor: CallExecutor.shared
                 )
             )
@@ -351,7 +351,7 @@ public final class TopologyTestDriver {
             applicationId: applicationId,
             configuration: configuration,
             logger: logger,
-            host: TaskHost(pause: { [weak self] in self?.wallClockMs += $0.wholeMilliseconds })
+            host: TaskHost(pause: { [weak self] in self?.pass($0) ?? false })
         )
         for partition in partitions { fetchedBatches[partition] = 0 }
         try feedGlobals()
@@ -445,6 +445,12 @@ public final class TopologyTestDriver {
             if isCommitDue { try commitOnce() }
             try fetch()
         }
+    }
+
+    /// Lets the time of a pause go by at once.
+    private func pass(_ pause: Duration) -> Bool {
+        wallClockMs += pause.wholeMilliseconds
+        return true
     }
 
     /// Does what the wall clock says is due.

@@ -2,6 +2,8 @@ import Millrace
 import Synchronization
 import Testing
 
+@testable import MillraceStreamsRuntime
+
 @Suite("Error policies", .short)
 struct ErrorPolicyTests {
     private struct Refused: Error {}
@@ -47,7 +49,7 @@ struct ErrorPolicyTests {
         try await world.run(try refusingBad()) { $0.onProcessingError = .deadLetter(topic: "dead") }
         #expect(try await world.texts(of: "dead") == ["b=bad"])
         let dead = try await world.records(of: "dead").first
-        #expect(text(dead, "exception") == "Refused")
+        #expect(text(dead, "exception") == "StreamsTests.ErrorPolicyTests.Refused")
         #expect(text(dead, "operator") == "check")
         #expect(text(dead, "topic") == "in")
         #expect(text(dead, "offset") == "1")
@@ -113,6 +115,43 @@ struct ErrorPolicyTests {
         }
         #expect(try await world.texts() == ["a=1!", "c=3!"])
         #expect(try await world.texts(of: "dead") == ["b=bad"])
+    }
+
+    @Test(
+        "a stop while a retry waits is no failed try: the record is not skipped, and comes again",
+        arguments: ProcessingGuarantee.allCases.filter { $0 != .atMostOnce }
+    )
+    func stoppingWhileRetrying(guarantee: ProcessingGuarantee) async throws {
+        let world = try await world()
+        let (asked, asking) = AsyncStream.makeStream(of: Void.self)
+        let running = RunningApplication(try refusingBad(), in: world) {
+            $0.guarantee = guarantee
+            let retrying = ErrorPolicy.retry(attempts: 2, firstPause: .seconds(3_600), then: .deadLetter(topic: "dead"))
+            $0.onProcessingError = ErrorPolicy(deadLetterTopics: ["dead"]) { failure in
+                asking.yield()
+                return retrying.respond(failure)
+            }
+        }
+        for await _ in asked { break }
+        try await running.stop()
+        #expect(try await world.texts(of: "dead") == [])
+        try await world.run(try topology { _ in }) { $0.guarantee = guarantee }
+        #expect(try await world.texts().contains("b=bad!"), "it was committed as if it had been processed")
+    }
+
+    @Test("a policy that retries for ever does not outlive the application")
+    func stoppingEndlessRetries() async throws {
+        let world = try await world()
+        let (asked, asking) = AsyncStream.makeStream(of: Void.self)
+        let running = RunningApplication(try refusingBad(), in: world) {
+            $0.onProcessingError = ErrorPolicy { failure in
+                if failure.attempt == 3 { asking.yield() }
+                return .retry(after: .milliseconds(1))
+            }
+        }
+        for await _ in asked { break }
+        try await running.stop()
+        #expect(running.application.state == .notRunning)
     }
 
     @Test("a policy sees stage, operator, record and attempt, and the pauses double")

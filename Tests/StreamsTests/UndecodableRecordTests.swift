@@ -62,7 +62,7 @@ struct UndecodableRecordTests {
         #expect(first.timestamp == 77)
         func header(_ name: String) -> String? { first.headers[name].map { String(decoding: $0, as: UTF8.self) } }
         #expect(header("own") == "header")
-        #expect(header("__streams.errors.exception") == "SerdeError")
+        #expect(header("__streams.errors.exception") == "MillraceStreams.SerdeError")
         #expect(header("__streams.errors.message") == "its value cannot be decoded: it has 3 bytes instead of 8")
         #expect(header("__streams.errors.topic") == "in")
         #expect(header("__streams.errors.partition") == "0")

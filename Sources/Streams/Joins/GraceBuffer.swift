@@ -25,6 +25,9 @@ final class GraceBuffer<Key, Value>: TaskStore, StreamTimeParticipant {
     @usableFromInline let keys: Serde<Key>
     @usableFromInline let values: Serde<Value>
     @usableFromInline let record: UnsafeMutablePointer<CurrentRecord>
+    /// Runs the serdes: when one throws, the buffer stays as it was.
+    @usableFromInline let guarded: OperatorGuard
+    @usableFromInline let failures: FailureHandling
     /// The greatest time of a record that was put in, or to which time went on without records; -1 before the first.
     @usableFromInline let streamTime: TaskRegister
     /// Where records go once time has gone on without any; nil until the join is composed.
@@ -33,6 +36,7 @@ final class GraceBuffer<Key, Value>: TaskStore, StreamTimeParticipant {
     @usableFromInline
     init(
         _ definition: StoreDefinition,
+        of operatorName: String,
         in context: TaskContext,
         graceMs: Int64,
         keys: Serde<Key>,
@@ -44,6 +48,8 @@ final class GraceBuffer<Key, Value>: TaskStore, StreamTimeParticipant {
         self.keys = keys
         self.values = values
         record = context.record
+        guarded = context.guarded(operatorName)
+        failures = context.failures
         changelog = context.changelog(of: definition)
         streamTime = context.register(named: "\(definition.name)-time", initial: -1)
     }
@@ -54,14 +60,26 @@ final class GraceBuffer<Key, Value>: TaskStore, StreamTimeParticipant {
     /// there is no row to wait for.
     @inlinable
     func push(_ key: Key, _ value: Value, _ timestamp: Int64, to next: Out<Key, Value>) throws {
-        rows.begin(at: timestamp)
-        guard try keys.write(key, &rows.key.pointee) else { return try next.push(key, value, timestamp) }
+        let encoded = try guarded.attempt {
+            rows.begin(at: timestamp)
+            return try keys.write(key, &rows.key.pointee)
+        }
+        guard let hasKey = encoded else { return }
+        guard hasKey else { return try next.push(key, value, timestamp) }
         streamTime.raise(to: timestamp)
         // Neither is less than -1, so that this cannot overflow.
         let dueMs = streamTime.value - graceMs
         guard timestamp > dueMs else { return try next.push(key, value, timestamp) }
-        rows.beginValue(headers: record.pointee.headers)
-        guard try values.write(value, &rows.value.pointee) else { return }
+        let hasValue = try guarded.attempt {
+            rows.beginValue(headers: record.pointee.headers)
+            guard try values.write(value, &rows.value.pointee) else { return false }
+            try changelog?.check(
+                keyCount: rows.key.pointee.count + BufferedRows.numberCount,
+                valueCount: rows.value.pointee.count
+            )
+            return true
+        }
+        guard hasValue == true else { return }
         try changelog?.append(key: rows.finishKey(), value: rows.value.pointee.bytes, timestamp: timestamp)
         rows.insert(at: timestamp)
         if rows.earliestMs <= dueMs { try release(through: dueMs, to: next) }
@@ -74,7 +92,11 @@ final class GraceBuffer<Key, Value>: TaskStore, StreamTimeParticipant {
         defer { record.pointee.headers = headers }
         try rows.removeAll(through: dueMs) { row in
             record.pointee.headers = row.headers
-            try next.push(try keys.read(row.key), try values.read(row.value), row.timestamp)
+            // The record under way is another one.
+            try failures.passOn(heldBy: name) {
+                let held = try guarded.attempt { (key: try keys.read(row.key), value: try values.read(row.value)) }
+                if let held { try next.push(held.key, held.value, row.timestamp) }
+            }
             try changelog?.append(key: row.bytes, value: nil, timestamp: row.timestamp)
         }
     }
@@ -119,7 +141,7 @@ final class BufferedRows {
     @usableFromInline private(set) var earliestMs = Int64.max
 
     private static let timeCount = 8
-    private static let numberCount = 8
+    @usableFromInline static let numberCount = 8
 
     @usableFromInline var memoryBytes: Int { table.memoryBytes }
 
@@ -206,13 +228,21 @@ final class BufferedRows {
 @usableFromInline
 struct GracePeriod<Key, Value>: Sendable {
     @usableFromInline let definition: StoreDefinition
+    @usableFromInline let operatorName: String
     @usableFromInline let milliseconds: Int64
     @usableFromInline let keys: Serde<Key>
     @usableFromInline let values: Serde<Value>
 
     @usableFromInline
-    init(definition: StoreDefinition, milliseconds: Int64, keys: Serde<Key>, values: Serde<Value>) {
+    init(
+        definition: StoreDefinition,
+        of operatorName: String,
+        milliseconds: Int64,
+        keys: Serde<Key>,
+        values: Serde<Value>
+    ) {
         self.definition = definition
+        self.operatorName = operatorName
         self.milliseconds = milliseconds
         self.keys = keys
         self.values = values
@@ -222,7 +252,14 @@ struct GracePeriod<Key, Value>: Sendable {
     @inlinable
     func compose(_ context: TaskContext, _ next: Out<Key, Value>) -> Out<Key, Value> {
         let buffer = context.store(named: definition.name) {
-            GraceBuffer(definition, in: context, graceMs: milliseconds, keys: keys, values: values)
+            GraceBuffer(
+                definition,
+                of: operatorName,
+                in: context,
+                graceMs: milliseconds,
+                keys: keys,
+                values: values
+            )
         }
         buffer.next = next
         let isAbsent = Absence.check(Value.self)

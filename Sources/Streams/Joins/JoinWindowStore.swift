@@ -25,6 +25,12 @@ final class JoinWindowStore: ExpiringStore {
     @usableFromInline var memoryBytes: Int { table.rows.memoryBytes }
     @usableFromInline var timedRows: TimedRows { table.rows }
 
+    /// Throws if a record of so many bytes is larger than the changelog takes.
+    @usableFromInline
+    func check(keyCount: Int, valueCount: Int) throws {
+        try changelog?.check(keyCount: keyCount + WindowTable.changelogSuffixCount, valueCount: valueCount)
+    }
+
     /// Keeps a record; one that is past retention already is left out.
     ///
     /// - Returns: whether it is kept.

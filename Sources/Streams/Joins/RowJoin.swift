@@ -48,10 +48,14 @@ extension KStream {
             let guarded = context.guarded(operatorName)
             let joining = Out<Key, Value> { key, value, timestamp in
                 if isAbsent.needed, isAbsent.test(value) { return }
-                guard let mapped = try guarded.attempt({ try tableKey(key, value) }), let rowKey = mapped,
-                    let row = try finder.find(rowKey, timestamp),
-                    let joined = try guarded.attempt({ try join(key, rowKey, value, row) })
-                else { return }
+                // Finding the row may run functions as well: those of the operators that a table without a store is made by.
+                let joined = try guarded.attempt { () throws -> Joined? in
+                    guard let rowKey = try tableKey(key, value), let row = try finder.find(rowKey, timestamp) else {
+                        return nil
+                    }
+                    return try join(key, rowKey, value, row)
+                }
+                guard case .some(.some(let joined)) = joined else { return }
                 try next.push(key, joined, timestamp)
             }
             return period?.compose(context, joining) ?? joining
@@ -80,10 +84,11 @@ extension KStream {
             let guarded = context.guarded(operatorName)
             let joining = Out<Key, Value> { key, value, timestamp in
                 if isAbsent.needed, isAbsent.test(value) { return }
-                guard let mapped = try guarded.attempt({ try tableKey(key, value) }) else { return }
-                var row: Row?
-                if let mapped { row = try finder.find(mapped, timestamp) }
-                guard let joined = try guarded.attempt({ try join(key, mapped, value, row) }) else { return }
+                let joined = try guarded.attempt {
+                    let rowKey = try tableKey(key, value)
+                    return try join(key, rowKey, value, try rowKey.flatMap { try finder.find($0, timestamp) })
+                }
+                guard let joined else { return }
                 try next.push(key, joined, timestamp)
             }
             return period?.compose(context, joining) ?? joining
@@ -118,6 +123,7 @@ extension KStream {
         assembly.graph.add(definition, usedBy: join, isNamed: assembly.graph.nodes[join].isNamed)
         return GracePeriod(
             definition: definition,
+            of: name,
             milliseconds: graceMs,
             keys: keys,
             values: values

@@ -86,20 +86,19 @@ struct StreamJoinCode<Key, Left, Right, Joined>: Sendable {
                 definition,
                 in: context,
                 emission: UnmatchedEmission { side, key, value, timeMs in
-                    let key = try keys.read(key)
-                    let made: Joined?
-                    switch side {
-                    case .left:
-                        guard let alone = joiner.leftAlone else { return }
-                        let value = try left.read(value)
-                        made = try guarded.attempt { try alone.make(key, value) }
-                    case .right:
-                        guard let alone = joiner.rightAlone else { return }
-                        let value = try right.read(value)
-                        made = try guarded.attempt { try alone.make(key, value) }
+                    let made = try guarded.attempt { () throws -> (key: Key, joined: Joined)? in
+                        let key = try keys.read(key)
+                        switch side {
+                        case .left:
+                            guard let alone = joiner.leftAlone else { return nil }
+                            return (key, try alone.make(key, try left.read(value)))
+                        case .right:
+                            guard let alone = joiner.rightAlone else { return nil }
+                            return (key, try alone.make(key, try right.read(value)))
+                        }
                     }
-                    guard let made else { return }
-                    try next.push(key, made, timeMs)
+                    guard case .some(.some(let made)) = made else { return }
+                    try next.push(made.key, made.joined, timeMs)
                 }
             )
         }
@@ -126,11 +125,15 @@ struct StreamJoinCode<Key, Left, Right, Joined>: Sendable {
             state.observe(timestamp)
             let keyWriter = scratch.key
             let valueWriter = scratch.value
-            keyWriter.pointee.removeAll()
-            valueWriter.pointee.removeAll()
-            guard try guarded.attempt({ try values.write(value, &valueWriter.pointee) }) == true,
-                let hasKey = try guarded.attempt({ try keys.write(key, &keyWriter.pointee) })
-            else { return }
+            let encoded = try guarded.attempt { () throws -> Bool? in
+                keyWriter.pointee.removeAll()
+                valueWriter.pointee.removeAll()
+                guard try values.write(value, &valueWriter.pointee) else { return nil }
+                guard try keys.write(key, &keyWriter.pointee) else { return false }
+                try state.store(side).check(keyCount: keyWriter.pointee.count, valueCount: valueWriter.pointee.count)
+                return true
+            }
+            guard case .some(.some(let hasKey)) = encoded else { return }
             guard hasKey else {
                 guard let alone, let made = try guarded.attempt({ try alone.make(key, value) }) else { return }
                 return try next.push(key, made, timestamp)
@@ -140,18 +143,20 @@ struct StreamJoinCode<Key, Left, Right, Joined>: Sendable {
             try state.emitClosed(side, timeMs: timestamp)
             var hasPartner = false
             try state.forEachPartner(of: keyBytes, timestamp, on: side) { otherTime, bytes in
-                let other = try otherValues.read(bytes)
                 // Two records at which the function fails are no pair: either may have, or be left without, another partner.
-                guard let made = try guarded.attempt({ try pair(key, value, other) }) else { return }
+                guard let made = try guarded.attempt({ try pair(key, value, try otherValues.read(bytes)) }) else {
+                    return
+                }
                 hasPartner = true
                 try state.didMatch(side.other, otherTime, key: keyBytes)
                 try next.push(key, made, max(timestamp, otherTime))
             }
-            if !hasPartner, let alone,
-                try !state.keepUnmatched(side, timestamp, key: keyBytes, value: valueBytes),
-                let made = try guarded.attempt({ try alone.make(key, value) })
-            {
-                try next.push(key, made, timestamp)
+            if !hasPartner, let alone {
+                let made = try guarded.attempt { () throws -> Joined? in
+                    let isKept = try state.keepUnmatched(side, timestamp, key: keyBytes, value: valueBytes)
+                    return isKept ? nil : try alone.make(key, value)
+                }
+                if case .some(.some(let made)) = made { try next.push(key, made, timestamp) }
             }
             let isKept = try state.store(side).put(keyBytes, timeMs: timestamp, valueBytes)
             if !isKept { try late.take(key, value, timestamp) }
@@ -176,18 +181,22 @@ extension StreamJoinCode where Left == Right {
         return Out { key, value, timestamp in
             let keyWriter = scratch.key
             let valueWriter = scratch.value
-            keyWriter.pointee.removeAll()
-            valueWriter.pointee.removeAll()
             let isWhole = try guarded.attempt {
-                try values.write(value, &valueWriter.pointee) && keys.write(key, &keyWriter.pointee)
+                keyWriter.pointee.removeAll()
+                valueWriter.pointee.removeAll()
+                guard try values.write(value, &valueWriter.pointee), try keys.write(key, &keyWriter.pointee) else {
+                    return false
+                }
+                try state.left.check(keyCount: keyWriter.pointee.count, valueCount: valueWriter.pointee.count)
+                return true
             }
             guard isWhole == true else { return }
             let keyBytes = keyWriter.pointee.bytes
             func pass(_ side: JoinSide) throws {
                 try state.forEachPartner(of: keyBytes, timestamp, on: side) { otherTime, bytes in
-                    let other = try values.read(bytes)
                     let made = try guarded.attempt {
-                        side == .left ? try pair(key, value, other) : try pair(key, other, value)
+                        let other = try values.read(bytes)
+                        return side == .left ? try pair(key, value, other) : try pair(key, other, value)
                     }
                     if let made { try next.push(key, made, max(timestamp, otherTime)) }
                 }

@@ -41,6 +41,7 @@ final class StreamJoinState: StreamTimeParticipant {
     private let emitIntervalMs: Int64
     private var nextEmitMs: Int64 = 0
     private let emission: UnmatchedEmission
+    private let failures: FailureHandling
 
     /// - Parameter emission: passes an unmatched record on.
     @usableFromInline
@@ -48,6 +49,7 @@ final class StreamJoinState: StreamTimeParticipant {
         name = definition.name
         span = definition.span
         record = context.record
+        failures = context.failures
         emitIntervalMs = context.emitIntervalMs
         self.emission = emission
         let retentionMs = definition.retentionMs
@@ -131,7 +133,10 @@ final class StreamJoinState: StreamTimeParticipant {
     }
 
     private func emit(_ row: UnmatchedRows.Row) throws {
-        try unmatched?.forEachValue(of: row) { value in try emission.run(row.side, row.key, value, row.timeMs) }
+        // The record under way is another one.
+        try failures.passOn(heldBy: name) {
+            try unmatched?.forEachValue(of: row) { value in try emission.run(row.side, row.key, value, row.timeMs) }
+        }
         try unmatched?.remove(row)
     }
 

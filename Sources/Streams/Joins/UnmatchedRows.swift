@@ -53,6 +53,7 @@ final class UnmatchedRows: TaskStore {
         if let former = table.get(rowKey) { writer.pointee.append(former) }
         writer.pointee.append(UInt32(value.count))
         writer.pointee.append(value)
+        try changelog?.check(keyCount: rowKey.count, valueCount: writer.pointee.count)
         _ = table.put(rowKey, writer.pointee.bytes)
         try changelog?.append(key: rowKey, value: writer.pointee.bytes, timestamp: timeMs)
     }

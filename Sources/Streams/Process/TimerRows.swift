@@ -88,6 +88,7 @@ final class TimerRows: TaskStore, LifecycleParticipant {
 
     func set(_ key: UnsafeRawBufferPointer, dueMs: Int64, _ kind: TimeKind) throws {
         let number = number(kind)
+        try changelog?.check(keyCount: key.count + 1, valueCount: MemoryLayout<Int64>.size)
         _ = takeBack(key, number)
         let entry = put(key, dueMs, number)
         let clock = clocks[number]

@@ -35,8 +35,12 @@ final class HeaderScope {
     /// Passes on with these headers; what comes after that has the former ones again.
     @usableFromInline
     func using(_ headers: RecordHeaders, _ body: () throws -> Void) throws {
-        let before = record.pointee.headers
-        defer { record.pointee.headers = before }
+        let (before, source) = (record.pointee.headers, record.pointee.sourceHeaders)
+        defer {
+            record.pointee.headers = before
+            record.pointee.sourceHeaders = source
+        }
+        record.pointee.sourceHeaders = source ?? before
         record.pointee.headers = encode(headers)
         try body()
     }

@@ -59,6 +59,10 @@ final class HeldUpdates {
         }
     }
 
+    /// Forgets what was noted of an update that is not passed on.
+    @usableFromInline
+    func drop(_ entry: Int) { headers[entry] = nil }
+
     @usableFromInline
     func takeHeaders(_ entry: Int) -> [UInt8]? { headers.removeValue(forKey: entry) }
 }

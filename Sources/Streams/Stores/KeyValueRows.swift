@@ -135,6 +135,7 @@ final class KeyValueRows: TaskStore {
             if entry >= 0 { try remove(at: entry, key, timestampMs: timestampMs) }
             return
         }
+        try changelog?.check(keyCount: key.count, valueCount: value.count)
         let (entry, isNew) = table.insertOrFind(key)
         if isTimestamped {
             let oldMs = isNew ? nil : self.timestampMs(at: entry)

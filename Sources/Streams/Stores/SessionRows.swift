@@ -45,6 +45,7 @@ final class SessionRows: ExpiringStore, LifecycleParticipant {
     func put(_ key: UnsafeRawBufferPointer, _ window: Window, _ value: UnsafeRawBufferPointer?) throws {
         guard window.startMs >= 0 else { throw StoreError.negativeTime(store: name, timeMs: window.startMs) }
         guard window.endMs >= window.startMs else { throw StoreError.invalidSession(store: name, window) }
+        try changelog?.check(keyCount: key.count + SessionTable.suffixCount, valueCount: value?.count ?? 0)
         observedEnd.raise(to: window.endMs)
         sessions.rows.observe(window.endMs)
         let bytes = sessions.rows.bytes

@@ -33,6 +33,7 @@ final class VersionedRows: TaskStore {
         _ value: UnsafeRawBufferPointer?,
         validFromMs: Int64
     ) throws -> VersionPlacement {
+        try check(keyCount: key.count, valueCount: value?.count ?? 0)
         let placement: VersionPlacement
         do {
             placement = try table.put(key, value, at: validFromMs) { key, validFromMs in
@@ -47,6 +48,12 @@ final class VersionedRows: TaskStore {
         if let value { rowValue.append(value) }
         try log(key, validFromMs, timestampMs: validFromMs, rowValue.bytes)
         return placement
+    }
+
+    /// Throws if a version of so many bytes is larger than the changelog takes.
+    @usableFromInline
+    func check(keyCount: Int, valueCount: Int) throws {
+        try changelog?.check(keyCount: keyCount + VersionedRow.timeCount, valueCount: valueCount + 1)
     }
 
     private func log(

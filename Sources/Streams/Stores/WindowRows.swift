@@ -53,6 +53,8 @@ final class WindowRows: ExpiringStore, LifecycleParticipant {
     @usableFromInline
     func put(_ key: UnsafeRawBufferPointer, startMs: Int64, _ value: UnsafeRawBufferPointer?) throws {
         guard startMs >= 0 else { throw StoreError.negativeTime(store: name, timeMs: startMs) }
+        let keyCount = key.count + WindowTable.changelogSuffixCount
+        try changelog?.check(keyCount: keyCount, valueCount: value?.count ?? 0)
         observedStart.raise(to: startMs)
         windows.rows.observe(startMs)
         let entry: Int

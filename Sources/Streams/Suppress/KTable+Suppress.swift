@@ -94,7 +94,7 @@ extension KTable {
         )
         let state: @Sendable (TaskContext) -> SuppressionState<Key, Value> = { context in
             context.store(named: definition.name) {
-                SuppressionState(definition, in: context, keys: keys, values: values)
+                SuppressionState(definition, of: operatorName, in: context, keys: keys, values: values)
             }
         }
         let parent = backing
@@ -172,6 +172,7 @@ final class SuppressionRelease<Key, Value>: StreamTimeParticipant {
     @usableFromInline let held: SuppressionState<Key, Value>
     @usableFromInline let next: Out<Key, Change<Value>>
     @usableFromInline let record: UnsafeMutablePointer<CurrentRecord>
+    @usableFromInline let failures: FailureHandling
 
     @usableFromInline
     init(
@@ -188,6 +189,7 @@ final class SuppressionRelease<Key, Value>: StreamTimeParticipant {
         // Named after the store, as what outlives the program is.
         streamTime = context.register(named: "\(held.name).time", initial: -1)
         record = context.record
+        failures = context.failures
     }
 
     @usableFromInline
@@ -200,12 +202,12 @@ final class SuppressionRelease<Key, Value>: StreamTimeParticipant {
     @inlinable
     func run() throws {
         let dueMs = streamTime.value.subtractingSaturated(suppressing.delayMs)
-        while let first = held.firstDueMs, first <= dueMs { try passOnFirst() }
+        while let first = held.firstDueMs, first <= dueMs { try failures.passOn(heldBy: name) { try passOnFirst() } }
         while isOverBound {
             guard suppressing.buffer.whenFull == .emitEarly else {
                 throw SuppressionBufferFull(operatorName: name, records: held.count, bytes: held.byteCount)
             }
-            try passOnFirst()
+            try failures.passOn(heldBy: name) { try passOnFirst() }
         }
     }
 

@@ -82,6 +82,8 @@ final class SuppressionState<Key, Value>: TaskStore {
     @usableFromInline let keys: Serde<Key>
     @usableFromInline let values: Serde<Value>
     @usableFromInline let record: UnsafeMutablePointer<CurrentRecord>
+    /// Runs the serdes: when one throws, what is held back stays as it was.
+    @usableFromInline let guarded: OperatorGuard
     @usableFromInline let scratch = Scratch()
     private let orderKey = Scratch()
 
@@ -89,8 +91,15 @@ final class SuppressionState<Key, Value>: TaskStore {
     private static var dirtyBytesMaximum: Int { 1 << 20 }
 
     @usableFromInline
-    init(_ definition: StoreDefinition, in context: TaskContext, keys: Serde<Key>, values: Serde<Value>) {
+    init(
+        _ definition: StoreDefinition,
+        of operatorName: String,
+        in context: TaskContext,
+        keys: Serde<Key>,
+        values: Serde<Value>
+    ) {
         name = definition.name
+        guarded = context.guarded(operatorName)
         isLogged = definition.isLogged
         rows = ByteTable(
             remembering: definition.isLogged ? .dirtyEntries : [],
@@ -114,8 +123,17 @@ final class SuppressionState<Key, Value>: TaskStore {
     /// of the newer update. A key that its serde writes as null is left out.
     @inlinable
     func hold(_ key: Key, _ change: Change<Value>, _ timestamp: Int64, dueMs: Int64) throws {
+        guard let isNew = try guarded.attempt({ try encode(key, change, timestamp, dueMs: dueMs) }), let isNew else {
+            return
+        }
+        try put(scratch.key.pointee.bytes, scratch.value.pointee.bytes, dueMs: isNew ? dueMs : nil)
+    }
+
+    /// Writes a row to `scratch`; whether it is a new one, nil if its key's serde writes that as null.
+    @inlinable
+    func encode(_ key: Key, _ change: Change<Value>, _ timestamp: Int64, dueMs: Int64) throws -> Bool? {
         scratch.key.pointee.removeAll()
-        guard try keys.write(key, &scratch.key.pointee) else { return }
+        guard try keys.write(key, &scratch.key.pointee) else { return nil }
         let writer = scratch.value
         writer.pointee.removeAll()
         writer.pointee.append(zeros: Head.byteCount)
@@ -137,7 +155,14 @@ final class SuppressionState<Key, Value>: TaskStore {
         writer.pointee.overwrite(at: 16, with: Int32(truncatingIfNeeded: priorCount))
         writer.pointee.overwrite(at: 20, with: Int32(truncatingIfNeeded: newCount))
         writer.pointee.overwrite(at: 24, with: Int32(truncatingIfNeeded: headers.count))
-        try put(scratch.key.pointee.bytes, writer.pointee.bytes, dueMs: existing == nil ? dueMs : nil)
+        try checkSize()
+        return existing == nil
+    }
+
+    /// Throws if the row in `scratch` is larger than the changelog takes.
+    @usableFromInline
+    func checkSize() throws {
+        try changelog?.check(keyCount: scratch.key.pointee.count, valueCount: scratch.value.pointee.count)
     }
 
     @usableFromInline
@@ -168,18 +193,20 @@ final class SuppressionState<Key, Value>: TaskStore {
         return Int64(bitPattern: UInt64(bigEndian: order.key(at: entry).loadUnaligned(as: UInt64.self)) ^ (1 << 63))
     }
 
-    /// Takes the first row out.
+    /// Takes the first row out; nil if there is none, or it cannot be read and is left out.
     @inlinable
     func takeFirst() throws -> Due? {
         guard let first = firstRow() else { return nil }
-        let body = rows.value(at: first)
-        guard let head = Head(body) else { throw SerdeError.invalid("it is no update that was held back") }
-        let due = Due(
-            key: try keys.read(rows.key(at: first)),
-            change: Change(new: try head.new(body).map(values.read), old: try head.prior(body).map(values.read)),
-            timestampMs: head.timestampMs,
-            headers: head.headers(body)
-        )
+        let due = try guarded.attempt {
+            let body = rows.value(at: first)
+            guard let head = Head(body) else { throw SerdeError.invalid("it is no update that was held back") }
+            return Due(
+                key: try keys.read(rows.key(at: first)),
+                change: Change(new: try head.new(body).map(values.read), old: try head.prior(body).map(values.read)),
+                timestampMs: head.timestampMs,
+                headers: head.headers(body)
+            )
+        }
         remove(first)
         return due
     }

@@ -41,17 +41,13 @@ extension KStream {
     ) {
         let target = table.port
         let isAbsent = Absence.check(Value.self)
-        let name = assembly.name(of: table.node)
         let hasSourceKeys = !isRekeyed
         port.add { context in
             let next = target.compose(context)
-            let guarded = context.guarded(name)
             if let rows = store.versions(in: context) {
                 return Out { key, value, timestamp in
                     if isAbsent.needed, isAbsent.test(value) { return }
-                    try rows.update(key, timestamp, to: next) { old in
-                        try guarded.attempt { try change(key, value, &old) }
-                    }
+                    try rows.update(key, timestamp, to: next) { try change(key, value, &$0) }
                 }
             }
             guard let rows = store.state(in: context) else { return Out { _, _, _ in } }
@@ -59,9 +55,7 @@ extension KStream {
             if hasSourceKeys { context.lookAhead(in: rows.table) }
             return Out { key, value, timestamp in
                 if isAbsent.needed, isAbsent.test(value) { return }
-                try rows.update(key, timestamp, to: next) { old in
-                    try guarded.attempt { try change(key, value, &old) }
-                }
+                try rows.update(key, timestamp, to: next) { try change(key, value, &$0) }
             }
         }
     }

@@ -33,20 +33,23 @@ extension KeyValueState {
     func removeExpired(_ entry: Int, _ lifetime: RowLifetime, to next: Out<Key, Change<Value>>) throws {
         let bytes = table.value(at: entry)
         let endMs = lifetime.endMs(ofRowAt: TimestampedValue.timestampMs(bytes) ?? 0)
-        let key = try keys.read(table.key(at: entry))
-        var old: Value?
-        if sendsOldValues, !isCached {
-            old = try values.read(UnsafeRawBufferPointer(rebasing: bytes[TimestampedValue.headCount...]))
-        }
         if isCached {
             table.remove(at: entry)
             held.holdWithoutRecord(entry, endMs)
-            if table.isOverCacheBound { try flush() }
+            if table.isOverCacheBound { try failures.passOn(heldBy: name) { try flush() } }
             return
         }
-        try changelog?.append(key: table.key(at: entry), value: nil, timestamp: endMs)
-        table.remove(at: entry)
-        try held.release(entry) { try next.push(key, Change(new: nil, old: old), endMs) }
+        // The row's end is not the work of the record that is under way, if one is.
+        try failures.passOn(heldBy: name) {
+            let row = try guarded.attempt { () throws -> (key: Key, old: Value?) in
+                let value = UnsafeRawBufferPointer(rebasing: bytes[TimestampedValue.headCount...])
+                return (try keys.read(table.key(at: entry)), sendsOldValues ? try values.read(value) : nil)
+            }
+            try changelog?.append(key: table.key(at: entry), value: nil, timestamp: endMs)
+            table.remove(at: entry)
+            guard let row else { return held.drop(entry) }
+            try held.release(entry) { try next.push(row.key, Change(new: nil, old: row.old), endMs) }
+        }
     }
 }
 

@@ -21,6 +21,9 @@ final class KeyValueState<Key, Value>: TaskStore {
     /// Whether updates tell the value before them.
     @usableFromInline let sendsOldValues: Bool
     @usableFromInline let scratch = Scratch()
+    /// Runs the serdes, and the function that changes a row: when one throws, the row stays as it was.
+    @usableFromInline let guarded: OperatorGuard
+    @usableFromInline let failures: FailureHandling
     /// What passes on at a flush; set by the operator that writes to the store, as the others only read it.
     @usableFromInline var flushing: FlushAction<KeyValueState<Key, Value>>?
     /// How long rows live; nil for ever.
@@ -32,6 +35,7 @@ final class KeyValueState<Key, Value>: TaskStore {
     @usableFromInline
     init(
         _ definition: StoreDefinition,
+        of operatorName: String,
         in context: TaskContext,
         keys: Serde<Key>,
         values: Serde<Value>,
@@ -39,6 +43,8 @@ final class KeyValueState<Key, Value>: TaskStore {
         timeToLiveMs: Int64? = nil
     ) {
         name = definition.name
+        guarded = context.guarded(operatorName)
+        failures = context.failures
         isLogged = definition.isLogged
         sourceTopic = definition.sourceTopic
         isCached = definition.isCached && context.cacheMaximumBytes > 0
@@ -72,40 +78,45 @@ final class KeyValueState<Key, Value>: TaskStore {
         _ key: Key,
         _ timestamp: Int64,
         to next: Out<Key, Change<Value>>,
-        _ change: (inout Value?) throws -> Value??
+        _ change: (inout Value?) throws -> Value?
     ) throws {
         if lifetime != nil { try expire(countMax: RowLifetime.removedPerCall, to: next) }
-        let keyWriter = scratch.key
-        keyWriter.pointee.removeAll()
-        guard try keys.write(key, &keyWriter.pointee) else { return }
-        if lifetime != nil { try expire(keyWriter.pointee.bytes, to: next) }
-        let (entry, isNew) = table.insertOrFind(keyWriter.pointee.bytes)
+        guard try guarded.attempt({ try encode(key) }) == true else { return }
+        if lifetime != nil { try expire(scratch.key.pointee.bytes, to: next) }
+        let (entry, isNew) = table.insertOrFind(scratch.key.pointee.bytes)
         if isNew, let lifetime, timestamp <= lifetime.expiredThroughMs {
             // It comes too late to be the beginning of a row.
             return table.remove(at: entry)
         }
         var old: Value?
         var newTimestamp = timestamp
-        let new: Value?
+        var hasValue = false
+        let made: Value??
         do {
-            if !isNew {
-                let bytes = table.value(at: entry)
-                newTimestamp = max(timestamp, TimestampedValue.timestampMs(bytes) ?? timestamp)
-                old = try values.read(UnsafeRawBufferPointer(rebasing: bytes[TimestampedValue.headCount...]))
+            made = try guarded.attempt {
+                old = nil
+                if !isNew {
+                    let bytes = table.value(at: entry)
+                    newTimestamp = max(timestamp, TimestampedValue.timestampMs(bytes) ?? timestamp)
+                    old = try values.read(UnsafeRawBufferPointer(rebasing: bytes[TimestampedValue.headCount...]))
+                }
+                let new = try change(&old)
+                hasValue = try encode(new)
+                return new
             }
-            guard let result = try change(&old) else {
-                if isNew { table.remove(at: entry) }
-                return
-            }
-            new = result
         } catch {
             if isNew { table.remove(at: entry) }
             throw error
+        }
+        guard let new = made else {
+            if isNew { table.remove(at: entry) }
+            return
         }
         try write(
             key,
             at: entry,
             isNew: isNew,
+            hasValue: hasValue,
             Change(new: new, old: old),
             newTimestamp,
             recordTimestamp: timestamp,
@@ -133,24 +144,36 @@ final class KeyValueState<Key, Value>: TaskStore {
             // A value that is past its time already is a deletion, of a row that there is.
             if timestamp <= lifetime.expiredThroughMs { (new, isSilent) = (nil, true) }
         }
-        let keyWriter = scratch.key
-        keyWriter.pointee.removeAll()
-        guard try keys.write(key, &keyWriter.pointee) else { return }
-        if lifetime != nil { try expire(keyWriter.pointee.bytes, to: next) }
-        let (entry, isNew) = table.insertOrFind(keyWriter.pointee.bytes)
+        guard try guarded.attempt({ try encode(key) }) == true else { return }
+        if lifetime != nil { try expire(scratch.key.pointee.bytes, to: next) }
+        let (entry, isNew) = table.insertOrFind(scratch.key.pointee.bytes)
         if isNew, isSilent, new == nil {
             table.remove(at: entry)
             return
         }
         var old: Value?
-        if !isNew, sendsOldValues, !isCached {
-            let bytes = table.value(at: entry)
-            old = try values.read(UnsafeRawBufferPointer(rebasing: bytes[TimestampedValue.headCount...]))
+        let encoded: Bool?
+        do {
+            encoded = try guarded.attempt {
+                if !isNew, sendsOldValues, !isCached {
+                    let bytes = table.value(at: entry)
+                    old = try values.read(UnsafeRawBufferPointer(rebasing: bytes[TimestampedValue.headCount...]))
+                }
+                return try encode(new)
+            }
+        } catch {
+            if isNew { table.remove(at: entry) }
+            throw error
+        }
+        guard let hasValue = encoded else {
+            if isNew { table.remove(at: entry) }
+            return
         }
         try write(
             key,
             at: entry,
             isNew: isNew,
+            hasValue: hasValue,
             Change(new: new, old: old),
             timestamp,
             recordTimestamp: timestamp,
@@ -158,28 +181,35 @@ final class KeyValueState<Key, Value>: TaskStore {
         )
     }
 
-    /// Stores the new value of the key in `scratch`, and passes the update on or holds it back.
+    /// Writes a key to `scratch`; false if its serde writes it as null.
+    @inlinable @inline(__always)
+    func encode(_ key: Key) throws -> Bool {
+        scratch.key.pointee.removeAll()
+        return try keys.write(key, &scratch.key.pointee)
+    }
+
+    /// Writes the new value of the key in `scratch` there, and sees whether the changelog takes the two; false for none.
+    @inlinable @inline(__always)
+    func encode(_ value: Value?) throws -> Bool {
+        scratch.value.pointee.removeAll()
+        guard let value, try values.write(value, &scratch.value.pointee) else { return false }
+        try changelog?.check(keyCount: scratch.key.pointee.count, valueCount: scratch.value.pointee.count)
+        return true
+    }
+
+    /// Stores the new value in `scratch`, if there is one, under the key there, and passes the update on or holds it back.
     @inlinable @inline(__always)
     func write(
         _ key: Key,
         at entry: Int,
         isNew: Bool,
+        hasValue: Bool,
         _ change: Change<Value>,
         _ timestamp: Int64,
         recordTimestamp: Int64,
         to next: Out<Key, Change<Value>>
     ) throws {
         let valueWriter = scratch.value
-        valueWriter.pointee.removeAll()
-        var hasValue = false
-        if let new = change.new {
-            do {
-                hasValue = try values.write(new, &valueWriter.pointee)
-            } catch {
-                if isNew { table.remove(at: entry) }
-                throw error
-            }
-        }
         // What was not there and is not there now has nothing to be written down, or held back unless something is already.
         let isChange = hasValue || !isNew || (isCached && table.isDirty(at: entry))
         if hasValue {
@@ -192,7 +222,7 @@ final class KeyValueState<Key, Value>: TaskStore {
         if isCached {
             guard isChange else { return }
             held.hold(entry, hasValue ? timestamp : recordTimestamp)
-            if table.isOverCacheBound { try flush() }
+            if table.isOverCacheBound { try failures.passOn(heldBy: name) { try flush() } }
             return
         }
         if isChange {
@@ -282,12 +312,15 @@ final class KeyValueState<Key, Value>: TaskStore {
             let timestamp = dirty.context.timestampMs
             let newBytes = dirty.newValue.map { UnsafeRawBufferPointer(rebasing: $0[TimestampedValue.headCount...]) }
             try changelog?.append(key: dirty.key, value: newBytes, timestamp: timestamp)
-            let key = try keys.read(dirty.key)
-            var change = Change(new: try newBytes.map(values.read), old: nil)
-            if sendsOldValues, let old = dirty.oldValue {
-                change.old = try values.read(UnsafeRawBufferPointer(rebasing: old[TimestampedValue.headCount...]))
+            let update = try guarded.attempt { () throws -> (key: Key, change: Change<Value>) in
+                var change = Change(new: try newBytes.map(values.read), old: nil)
+                if sendsOldValues, let old = dirty.oldValue {
+                    change.old = try values.read(UnsafeRawBufferPointer(rebasing: old[TimestampedValue.headCount...]))
+                }
+                return (try keys.read(dirty.key), change)
             }
-            try held.release(dirty.entry) { try next.push(key, change, timestamp) }
+            guard let update else { return held.drop(dirty.entry) }
+            try held.release(dirty.entry) { try next.push(update.key, update.change, timestamp) }
         }
     }
 }

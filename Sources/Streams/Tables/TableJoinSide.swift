@@ -40,7 +40,7 @@ struct TableJoinSide<Key, Other> {
         return Out { key, change, timestamp in
             // A version that is not the latest changes nothing in the result of the latest rows (KIP-914).
             guard change.isLatest else { return }
-            let other = try find(key)
+            guard let other = try guarded.attempt({ try find(key) }) else { return }
             if other == nil {
                 if isRequired { return }
                 if case (.none, .none) = (change.new, change.old) { return }

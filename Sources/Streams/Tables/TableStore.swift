@@ -10,6 +10,8 @@ final class TableStore<Key, Value>: @unchecked Sendable {
     @usableFromInline private(set) var definition: StoreDefinition
     /// How far back a versioned store knows the rows, in milliseconds; nil for a store that knows the latest only.
     @usableFromInline let historyMs: Int64?
+    /// The operator that writes to the store.
+    @usableFromInline let operatorName: String
     /// Whether the user gave the store a name.
     private let isNamed: Bool
     @usableFromInline private(set) var isDeclared = false
@@ -45,6 +47,7 @@ final class TableStore<Key, Value>: @unchecked Sendable {
             sourceTopic: sourceTopic
         )
         historyMs = options.historyRetention.map { max(0, $0.wholeMilliseconds) }
+        operatorName = assembly.name(of: node)
         isNamed = options.name != nil
         if isNamed { assembly.graph.deriveNames(after: node, ofStore: definition.name) }
         timeToLiveMs = options.timeToLive.map { max(1, $0.wholeMilliseconds) }
@@ -122,7 +125,13 @@ final class TableStore<Key, Value>: @unchecked Sendable {
         let rows = context.store(named: definition.name) {
             VersionedRows(definition, historyMs: historyMs, in: context)
         }
-        return VersionedTableRows(rows, keys: keys, values: values, sendsOldValues: sendsOldValues)
+        return VersionedTableRows(
+            rows,
+            guarded: context.guarded(operatorName),
+            keys: keys,
+            values: values,
+            sendsOldValues: sendsOldValues
+        )
     }
 
     /// The task's instance of the store, if it knows the latest rows only.
@@ -132,6 +141,7 @@ final class TableStore<Key, Value>: @unchecked Sendable {
         return context.store(named: definition.name) {
             KeyValueState(
                 definition,
+                of: operatorName,
                 in: context,
                 keys: keys,
                 values: values,

@@ -8,6 +8,8 @@ import MillraceStreamsRuntime
 @usableFromInline
 struct VersionedTableRows<Key, Value> {
     @usableFromInline let rows: VersionedRows
+    /// Runs the serdes, and the function that changes a row: when one throws, the row stays as it was.
+    @usableFromInline let guarded: OperatorGuard
     @usableFromInline let keys: Serde<Key>
     @usableFromInline let values: Serde<Value>
     /// Whether updates tell the value before them, which is that of the latest version.
@@ -15,8 +17,15 @@ struct VersionedTableRows<Key, Value> {
     @usableFromInline let scratch = Scratch()
 
     @usableFromInline
-    init(_ rows: VersionedRows, keys: Serde<Key>, values: Serde<Value>, sendsOldValues: Bool) {
+    init(
+        _ rows: VersionedRows,
+        guarded: OperatorGuard,
+        keys: Serde<Key>,
+        values: Serde<Value>,
+        sendsOldValues: Bool
+    ) {
         self.rows = rows
+        self.guarded = guarded
         self.keys = keys
         self.values = values
         self.sendsOldValues = sendsOldValues
@@ -33,13 +42,16 @@ struct VersionedTableRows<Key, Value> {
         to next: Out<Key, Change<Value>>,
         isSilent: Bool
     ) throws {
-        scratch.key.pointee.removeAll()
-        guard try keys.write(key, &scratch.key.pointee) else { return }
-        let bytes = scratch.key.pointee.bytes
-        let before = rows.latest(bytes)
-        if isSilent, before == nil, new == nil { return }
-        let old = sendsOldValues ? try before.map { try values.read($0.value) } : nil
-        try put(bytes, Change(new: new, old: old), timestamp, of: key, to: next)
+        var old: Value?
+        let hasValue = try guarded.attempt { () throws -> Bool? in
+            guard try encode(key) else { return nil }
+            let before = rows.latest(scratch.key.pointee.bytes)
+            if isSilent, before == nil, new == nil { return nil }
+            if sendsOldValues { old = try before.map { try values.read($0.value) } }
+            return try encode(new)
+        }
+        guard case .some(.some(let hasValue)) = hasValue else { return }
+        try put(hasValue, Change(new: new, old: old), timestamp, of: key, to: next)
     }
 
     /// Reads a key's latest value, lets `change` make the new one (nil inside removes the key, nil leaves all as it is),
@@ -49,28 +61,45 @@ struct VersionedTableRows<Key, Value> {
         _ key: Key,
         _ timestamp: Int64,
         to next: Out<Key, Change<Value>>,
-        _ change: (inout Value?) throws -> Value??
+        _ change: (inout Value?) throws -> Value?
     ) throws {
+        var newTimestamp = timestamp
+        let made = try guarded.attempt { () throws -> (change: Change<Value>, hasValue: Bool)? in
+            guard try encode(key) else { return nil }
+            let before = rows.latest(scratch.key.pointee.bytes)
+            newTimestamp = max(timestamp, before?.validFromMs ?? timestamp)
+            var old = try before.map { try values.read($0.value) }
+            let new = try change(&old)
+            return (Change(new: new, old: old), try encode(new))
+        }
+        guard case .some(.some(let made)) = made else { return }
+        try put(made.hasValue, made.change, newTimestamp, of: key, to: next)
+    }
+
+    @inlinable
+    func encode(_ key: Key) throws -> Bool {
         scratch.key.pointee.removeAll()
-        guard try keys.write(key, &scratch.key.pointee) else { return }
-        let bytes = scratch.key.pointee.bytes
-        let before = rows.latest(bytes)
-        let newTimestamp = max(timestamp, before?.validFromMs ?? timestamp)
-        var old = try before.map { try values.read($0.value) }
-        guard let new = try change(&old) else { return }
-        try put(bytes, Change(new: new, old: old), newTimestamp, of: key, to: next)
+        return try keys.write(key, &scratch.key.pointee)
+    }
+
+    /// Writes the new value of the key in `scratch` there, and sees whether the changelog takes the two; false for none.
+    @inlinable
+    func encode(_ value: Value?) throws -> Bool {
+        scratch.value.pointee.removeAll()
+        let hasValue = try value.map { try values.write($0, &scratch.value.pointee) } ?? false
+        try rows.check(keyCount: scratch.key.pointee.count, valueCount: scratch.value.pointee.count)
+        return hasValue
     }
 
     @inlinable
     func put(
-        _ bytes: UnsafeRawBufferPointer,
+        _ hasValue: Bool,
         _ change: Change<Value>,
         _ timestamp: Int64,
         of key: Key,
         to next: Out<Key, Change<Value>>
     ) throws {
-        scratch.value.pointee.removeAll()
-        let hasValue = try change.new.map { try values.write($0, &scratch.value.pointee) } ?? false
+        let bytes = scratch.key.pointee.bytes
         let isLatest = try rows.place(bytes, hasValue ? scratch.value.pointee.bytes : nil, validFromMs: timestamp)
         guard let isLatest else { return }
         let update = Change(

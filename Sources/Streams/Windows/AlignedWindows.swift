@@ -89,11 +89,11 @@ extension WindowedAggregation {
             let emitsOnClose = !rows.sendsUpdates
             if emitsOnClose { clock.emit(rows.emission(to: next), in: context) }
             context.enlist(clock)
-            let guarded = context.guarded(name)
             let streamTime = clock.streamTime
             let graceMs = windows.graceMs
             if starts.overlap {
                 let updates = WindowUpdates(of: rows)
+                let guarded = context.guarded(name)
                 return Out { key, value, timestamp in
                     guard try rows.begin(key) else { return }
                     streamTime.raise(to: timestamp)
@@ -123,9 +123,7 @@ extension WindowedAggregation {
                 let closedMs = streamTime.value &- graceMs
                 try starts.forEach(at: timestamp) { startMs, endMs in
                     guard endMs > closedMs else { return try late.take(key, value, timestamp) }
-                    try rows.update(key, from: startMs, timestamp, to: next) { aggregate in
-                        try guarded.attempt { try folding.apply(key, value, &aggregate) }
-                    }
+                    try rows.update(key, from: startMs, timestamp, to: next) { try folding.apply(key, value, &$0) }
                 }
                 if emitsOnClose { try clock.check() }
             }

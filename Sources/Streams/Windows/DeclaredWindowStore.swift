@@ -7,6 +7,8 @@ import MillraceTopology
 final class DeclaredWindowStore<Key, Value>: @unchecked Sendable {
     // Sendable because only the thread that builds the topology changes it, before `build()`; then it is only read.
     @usableFromInline let definition: StoreDefinition
+    /// The operator that writes to the store.
+    @usableFromInline let operatorName: String
     /// The size of its windows; nil for sessions, which have their ends with them.
     @usableFromInline let windowSizeMs: Int64?
     @usableFromInline let retentionMs: Int64
@@ -27,6 +29,7 @@ final class DeclaredWindowStore<Key, Value>: @unchecked Sendable {
         retentionDefaultMs: Int64,
         emits: EmitStrategy
     ) {
+        operatorName = assembly.name(of: node)
         let asked = options.retention?.wholeMilliseconds
         if let asked, asked < retentionMinimumMs {
             assembly.graph.report(

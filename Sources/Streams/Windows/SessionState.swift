@@ -38,6 +38,9 @@ final class SessionState<Key, Value>: ExpiringStore {
     /// Whether updates are passed on at all: sessions that are passed on when they close are read at that time.
     @usableFromInline let sendsUpdates: Bool
     @usableFromInline let scratch = Scratch()
+    /// Runs the serdes, and the functions that change a session: when one throws, the sessions stay as they were.
+    @usableFromInline let guarded: OperatorGuard
+    @usableFromInline let failures: FailureHandling
     @usableFromInline let held: HeldUpdates
     @usableFromInline let record: UnsafeMutablePointer<CurrentRecord>
     @usableFromInline var flushing: FlushAction<SessionState<Key, Value>>?
@@ -51,6 +54,8 @@ final class SessionState<Key, Value>: ExpiringStore {
     ) {
         let definition = store.definition
         name = definition.name
+        guarded = context.guarded(store.operatorName)
+        failures = context.failures
         isLogged = definition.isLogged
         isCached = definition.isCached && context.cacheMaximumBytes > 0
         sessions = SessionTable(
@@ -77,24 +82,43 @@ final class SessionState<Key, Value>: ExpiringStore {
 
     // Writing
 
-    /// Takes the key of a record; false if its serde writes it as null, and the record is left out.
+    /// Takes the key of a record; false if its serde writes it as null or not at all, and the record is left out.
     @inlinable
     func begin(_ key: Key) throws -> Bool {
-        scratch.key.pointee.removeAll()
-        return try keys.write(key, &scratch.key.pointee)
+        try guarded.attempt {
+            scratch.key.pointee.removeAll()
+            return try keys.write(key, &scratch.key.pointee)
+        } == true
     }
 
-    /// The sessions of the record's key that a record touches, by end, then start.
+    /// The sessions of the record's key that a record touches, by end, then start; nil if the record is left out because
+    /// one cannot be read.
     @inlinable
-    func touched(at timestamp: Int64, gapMs: Int64) throws -> [Touched] {
-        try sessions.findSessions(
+    func touched(at timestamp: Int64, gapMs: Int64) throws -> [Touched]? {
+        let entries = sessions.findSessions(
             scratch.key.pointee.bytes,
             earliestEndMs: timestamp.subtractingSaturated(gapMs),
             latestStartMs: timestamp.addingSaturated(gapMs)
-        ).map { entry in
-            let value = try values.read(sessions.rows.bytes.value(at: entry))
-            return Touched(entry: entry, window: window(at: entry), value: value)
+        )
+        return try guarded.attempt {
+            try entries.map { entry in
+                let value = try values.read(sessions.rows.bytes.value(at: entry))
+                return Touched(entry: entry, window: window(at: entry), value: value)
+            }
         }
+    }
+
+    /// Writes the new value of a session of the record's key to `scratch`, and sees whether the changelog takes the two;
+    /// false for none.
+    @inlinable
+    func encode(_ value: Value?) throws -> Bool {
+        scratch.value.pointee.removeAll()
+        guard let value, try values.write(value, &scratch.value.pointee) else { return false }
+        try changelog?.check(
+            keyCount: scratch.key.pointee.count &+ SessionTable.suffixCount,
+            valueCount: scratch.value.pointee.count
+        )
+        return true
     }
 
     /// Removes a session of the record's key that is merged into another, and passes that on.
@@ -104,12 +128,10 @@ final class SessionState<Key, Value>: ExpiringStore {
         try didWrite(key, at: session.entry, session.window, Change(new: nil, old: session.value), nil, to: next)
     }
 
-    /// Stores a session of the record's key and passes it on; nil removes it.
+    /// Stores a session of the record's key, whose value was encoded, and passes it on; one without is removed.
     @inlinable
-    func put(_ key: Key, _ window: Window, _ value: Value?, to next: Target) throws {
+    func put(_ key: Key, _ window: Window, _ value: Value?, hasValue: Bool, to next: Target) throws {
         let valueWriter = scratch.value
-        valueWriter.pointee.removeAll()
-        let hasValue = try value.map { try values.write($0, &valueWriter.pointee) } ?? false
         let (entry, isNew) = sessions.insertOrFind(
             scratch.key.pointee.bytes,
             startMs: window.startMs,
@@ -140,7 +162,7 @@ final class SessionState<Key, Value>: ExpiringStore {
     ) throws {
         if isCached {
             held.hold(entry, window.endMs)
-            if sessions.rows.bytes.isOverCacheBound { try flush() }
+            if sessions.rows.bytes.isOverCacheBound { try failures.passOn(heldBy: name) { try flush() } }
             return
         }
         if let changelog {
@@ -166,8 +188,13 @@ final class SessionState<Key, Value>: ExpiringStore {
     @inlinable
     func emit(fromMs: Int64, throughMs: Int64, to next: Target) throws {
         for entry in sessions.ending(fromMs: fromMs, throughMs: throughMs) {
-            let key = try keys.read(sessions.rows.key(at: entry))
-            let value = try values.read(sessions.rows.bytes.value(at: entry))
+            let found = try guarded.attempt {
+                (
+                    key: try keys.read(sessions.rows.key(at: entry)),
+                    value: try values.read(sessions.rows.bytes.value(at: entry))
+                )
+            }
+            guard let (key, value) = found else { continue }
             let window = window(at: entry)
             try next.push(Windowed(key: key, window: window), Change(new: value, old: nil), window.endMs)
         }
@@ -219,13 +246,16 @@ final class SessionState<Key, Value>: ExpiringStore {
         try sessions.rows.flush { (dirty) throws in
             try changelog?.append(key: dirty.key, value: dirty.newValue, timestamp: dirty.context.timestampMs)
             let window = window(at: dirty.entry)
-            let key = try keys.read(sessions.rows.key(at: dirty.entry))
-            let change = Change(
-                new: try dirty.newValue.map(values.read),
-                old: sendsOldValues ? try dirty.oldValue.map(values.read) : nil
-            )
+            let update = try guarded.attempt { () throws -> (key: Key, change: Change<Value>) in
+                let change = Change(
+                    new: try dirty.newValue.map(values.read),
+                    old: sendsOldValues ? try dirty.oldValue.map(values.read) : nil
+                )
+                return (try keys.read(sessions.rows.key(at: dirty.entry)), change)
+            }
+            guard let update else { return held.drop(dirty.entry) }
             try held.release(dirty.entry) {
-                try next.push(Windowed(key: key, window: window), change, window.endMs)
+                try next.push(Windowed(key: update.key, window: window), update.change, window.endMs)
             }
         }
     }

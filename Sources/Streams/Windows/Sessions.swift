@@ -40,7 +40,7 @@ extension WindowedAggregation {
             return Out { key, value, timestamp in
                 guard timestamp >= 0, try rows.begin(key) else { return }
                 streamTime.raise(to: timestamp)
-                let touched = try rows.touched(at: timestamp, gapMs: gapMs)
+                guard let touched = try rows.touched(at: timestamp, gapMs: gapMs) else { return }
                 var window = Window(startMs: timestamp, endMs: timestamp)
                 for session in touched {
                     window.startMs = min(window.startMs, session.window.startMs)
@@ -49,19 +49,20 @@ extension WindowedAggregation {
                 if window.endMs < streamTime.value.subtractingSaturated(closeDelayMs) {
                     try late.take(key, value, timestamp)
                 } else {
-                    // All of the user's functions first: when one throws, the sessions stay as they are.
-                    let aggregate = try guarded.attempt {
+                    // All that may fail first: when something throws, the sessions stay as they are.
+                    let made = try guarded.attempt { () throws -> (aggregate: Aggregate?, hasValue: Bool) in
                         var aggregate = try folding.initial()
                         for session in touched {
                             aggregate = try aggregate.map { try merge(key, $0, session.value) } ?? session.value
                         }
-                        return try folding.fold(key, value, aggregate)
+                        let folded = try folding.fold(key, value, aggregate)
+                        return (folded, try rows.encode(folded))
                     }
-                    if let aggregate {
+                    if let made {
                         if window != Window(startMs: timestamp, endMs: timestamp) {
                             for session in touched { try rows.remove(key, session, to: next) }
                         }
-                        try rows.put(key, window, aggregate, to: next)
+                        try rows.put(key, window, made.aggregate, hasValue: made.hasValue, to: next)
                     }
                 }
                 if emitsOnClose { try clock.check() }

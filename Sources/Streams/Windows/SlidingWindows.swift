@@ -31,9 +31,9 @@ extension WindowedAggregation {
             let emitsOnClose = !rows.sendsUpdates
             if emitsOnClose { clock.emit(rows.emission(to: next), in: context) }
             context.enlist(clock)
-            let guarded = context.guarded(name)
             let streamTime = clock.streamTime
             let (graceMs, differenceMs) = (windows.graceMs, windows.sizeMs)
+            let guarded = context.guarded(name)
             let updates = WindowUpdates(of: rows)
             return Out { key, value, timestamp in
                 if isAbsent.needed, isAbsent.test(value) { return }
@@ -43,8 +43,8 @@ extension WindowedAggregation {
                 if timestamp.addingSaturated(differenceMs) < closedMs {
                     return try late.take(key, value, timestamp)
                 }
-                let sliding = SlidingUpdate(updates, timestamp, differenceMs, closedMs) { aggregate in
-                    try folding.apply(key, value, &aggregate)
+                let sliding = SlidingUpdate(updates, timestamp, differenceMs, closedMs) {
+                    try folding.apply(key, value, &$0)
                 }
                 let isEarly = timestamp < differenceMs
                 let done: Void? = try guarded.attempt {
@@ -142,7 +142,7 @@ struct SlidingUpdate<Key, Aggregate> {
             let isShared = found.previousMs.map { $0 >= leftStartMs } ?? false
             try update(from: leftStartMs, seed: isShared ? found.left : nil)
         }
-        addRightWindow(found)
+        try addRightWindow(found)
     }
 
     /// A record whose left window would begin before 0: it goes to the window from 0 on.
@@ -166,7 +166,7 @@ struct SlidingUpdate<Key, Aggregate> {
         }
         // Without a window in between, all that the shared one has after this record is in its right window.
         if found.right == nil, let shared, shared.timestampMs > timestamp { found.right = shared }
-        addRightWindow(found)
+        try addRightWindow(found)
         try addWindowAfterPrevious(found)
         try update(from: 0)
     }
@@ -191,9 +191,9 @@ struct SlidingUpdate<Key, Aggregate> {
     }
 
     @inlinable
-    func addRightWindow(_ found: Neighbours) {
+    func addRightWindow(_ found: Neighbours) throws {
         guard !found.hasRight, let right = found.right, right.timestampMs > timestamp else { return }
-        updates.plan(from: timestamp + 1, known: right.value, right.timestampMs)
+        try updates.plan(from: timestamp + 1, known: right.value, right.timestampMs)
     }
 
     /// Lets the record into a window, if that takes records still.

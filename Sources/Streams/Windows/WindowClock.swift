@@ -27,6 +27,7 @@ final class WindowClock: StreamTimeParticipant, LifecycleParticipant {
     /// The greatest timestamp that the operator has seen; -1 before the first.
     @usableFromInline let streamTime: TaskRegister
     private let record: UnsafeMutablePointer<CurrentRecord>
+    private let failures: FailureHandling
     private let intervalMs: Int64
     private let completeAfterMs: Int64
     private var emission: Emission?
@@ -46,6 +47,7 @@ final class WindowClock: StreamTimeParticipant, LifecycleParticipant {
         self.completeAfterMs = completeAfterMs
         streamTime = context.register(named: "\(registers).time", initial: -1)
         record = context.record
+        failures = context.failures
         intervalMs = context.emitIntervalMs
     }
 
@@ -87,7 +89,8 @@ final class WindowClock: StreamTimeParticipant, LifecycleParticipant {
         let throughMs = streamTime.value.subtractingSaturated(completeAfterMs)
         let fromMs = emittedThrough.value.addingSaturated(1)
         guard throughMs >= fromMs else { return }
-        try emission.run(fromMs, throughMs)
+        // The results are the work of many records, not of the one under way that lets time go on.
+        try failures.passOn(heldBy: name) { try emission.run(fromMs, throughMs) }
         emittedThrough.value = throughMs
         emission.hold(throughMs.addingSaturated(1))
     }

@@ -25,6 +25,9 @@ final class WindowState<Key, Value>: ExpiringStore {
     /// Whether updates are passed on at all: windows that are passed on when they close are read at that time.
     @usableFromInline let sendsUpdates: Bool
     @usableFromInline let scratch = Scratch()
+    /// Runs the serdes, and the function that changes a row: when one throws, the row stays as it was.
+    @usableFromInline let guarded: OperatorGuard
+    @usableFromInline let failures: FailureHandling
     @usableFromInline let held: HeldUpdates
     @usableFromInline var flushing: FlushAction<WindowState<Key, Value>>?
 
@@ -37,6 +40,8 @@ final class WindowState<Key, Value>: ExpiringStore {
     ) {
         let definition = store.definition
         name = definition.name
+        guarded = context.guarded(store.operatorName)
+        failures = context.failures
         isLogged = definition.isLogged
         isCached = definition.isCached && context.cacheMaximumBytes > 0
         windows = WindowTable(
@@ -63,11 +68,26 @@ final class WindowState<Key, Value>: ExpiringStore {
 
     // Writing
 
-    /// Takes the key of a record; false if its serde writes it as null, and the record is left out.
+    /// Takes the key of a record; false if its serde writes it as null or not at all, and the record is left out.
     @inlinable
     func begin(_ key: Key) throws -> Bool {
-        scratch.key.pointee.removeAll()
-        return try keys.write(key, &scratch.key.pointee)
+        try guarded.attempt {
+            scratch.key.pointee.removeAll()
+            return try keys.write(key, &scratch.key.pointee)
+        } == true
+    }
+
+    /// Writes the new value of a row of the record's key to `scratch`, and sees whether the changelog takes the two; false
+    /// for none.
+    @inlinable
+    func encode(_ value: Value?) throws -> Bool {
+        scratch.value.pointee.removeAll()
+        guard let value, try values.write(value, &scratch.value.pointee) else { return false }
+        try changelog?.check(
+            keyCount: scratch.key.pointee.count &+ WindowTable.changelogSuffixCount,
+            valueCount: scratch.value.pointee.count
+        )
+        return true
     }
 
     /// Reads the row of the record's key in a window, lets `change` make the new value (nil inside removes the row, nil
@@ -81,7 +101,7 @@ final class WindowState<Key, Value>: ExpiringStore {
         from startMs: Int64,
         _ timestamp: Int64,
         to next: Target,
-        _ change: (inout Value?) throws -> Value??
+        _ change: (inout Value?) throws -> Value?
     ) throws {
         let rows = windows.rows.bytes
         let (entry, isNew) = windows.insertOrFind(scratch.key.pointee.bytes, startMs: startMs)
@@ -89,47 +109,45 @@ final class WindowState<Key, Value>: ExpiringStore {
         if entry < 0 { return }
         var value: Value?
         var newTimestamp = timestamp
-        let new: Value?
+        var hasValue = false
+        let made: Value??
         do {
-            if !isNew {
-                let bytes = rows.value(at: entry)
-                newTimestamp = max(timestamp, TimestampedValue.timestampMs(bytes) ?? timestamp)
-                value = try values.read(UnsafeRawBufferPointer(rebasing: bytes[TimestampedValue.headCount...]))
+            made = try guarded.attempt {
+                value = nil
+                if !isNew {
+                    let bytes = rows.value(at: entry)
+                    newTimestamp = max(timestamp, TimestampedValue.timestampMs(bytes) ?? timestamp)
+                    value = try values.read(UnsafeRawBufferPointer(rebasing: bytes[TimestampedValue.headCount...]))
+                }
+                let new = try change(&value)
+                hasValue = try encode(new)
+                return new
             }
-            guard let result = try change(&value) else {
-                if isNew { windows.rows.remove(at: entry) }
-                return
-            }
-            new = result
         } catch {
             if isNew { windows.rows.remove(at: entry) }
             throw error
         }
-        try write(key, at: entry, isNew: isNew, from: startMs, Change(new: new, old: value), newTimestamp, to: next)
+        guard let new = made else {
+            if isNew { windows.rows.remove(at: entry) }
+            return
+        }
+        let update = Change(new: new, old: value)
+        try write(key, at: entry, isNew: isNew, hasValue: hasValue, from: startMs, update, newTimestamp, to: next)
     }
 
-    /// Stores a row's new value, and passes the update on or holds it back.
+    /// Stores a row's new value, which is in `scratch` if there is one, and passes the update on or holds it back.
     @inlinable
     func write(
         _ key: Key,
         at entry: Int,
         isNew: Bool,
+        hasValue: Bool,
         from startMs: Int64,
         _ change: Change<Value>,
         _ timestamp: Int64,
         to next: Target
     ) throws {
         let valueWriter = scratch.value
-        valueWriter.pointee.removeAll()
-        var hasValue = false
-        if let new = change.new {
-            do {
-                hasValue = try values.write(new, &valueWriter.pointee)
-            } catch {
-                if isNew { windows.rows.remove(at: entry) }
-                throw error
-            }
-        }
         if hasValue {
             windows.rows.bytes.setTimestampedValue(at: entry, timestampMs: timestamp, valueWriter.pointee.bytes)
             if isNew { windows.rows.didAdd(entry, timeMs: startMs) }
@@ -141,7 +159,7 @@ final class WindowState<Key, Value>: ExpiringStore {
             // What was not there and is not there now has nothing to be written down.
             guard hasValue || !isNew else { return }
             held.hold(entry, timestamp)
-            if windows.rows.bytes.isOverCacheBound { try flush() }
+            if windows.rows.bytes.isOverCacheBound { try failures.passOn(heldBy: name) { try flush() } }
             return
         }
         try log(from: startMs, hasValue ? valueWriter.pointee.bytes : nil, timestamp)
@@ -176,8 +194,8 @@ final class WindowState<Key, Value>: ExpiringStore {
     @inlinable
     func emit(fromMs: Int64, throughMs: Int64, to next: Target) throws {
         for entry in windows.starting(fromMs: fromMs, throughMs: throughMs) {
-            let key = try keys.read(windows.rows.key(at: entry))
-            let (value, timestampMs) = try row(at: entry)
+            let found = try guarded.attempt { (key: try keys.read(windows.rows.key(at: entry)), try row(at: entry)) }
+            guard let (key, (value, timestampMs)) = found else { continue }
             let window = window(from: windows.startMs(at: entry))
             try next.push(Windowed(key: key, window: window), Change(new: value, old: nil), timestampMs)
         }
@@ -237,13 +255,16 @@ final class WindowState<Key, Value>: ExpiringStore {
             logKey.key.pointee.removeAll()
             windows.appendChangelogKey(of: dirty.key, to: &logKey.key.pointee)
             try changelog?.append(key: logKey.key.pointee.bytes, value: newBytes, timestamp: timestamp)
-            let key = try keys.read(windows.rows.key(at: dirty.entry))
-            let windowed = Windowed(key: key, window: window(from: windows.startMs(at: dirty.entry)))
-            var change = Change(new: try newBytes.map(values.read), old: nil)
-            if sendsOldValues, let old = dirty.oldValue {
-                change.old = try values.read(UnsafeRawBufferPointer(rebasing: old[TimestampedValue.headCount...]))
+            let update = try guarded.attempt { () throws -> (key: Key, change: Change<Value>) in
+                var change = Change(new: try newBytes.map(values.read), old: nil)
+                if sendsOldValues, let old = dirty.oldValue {
+                    change.old = try values.read(UnsafeRawBufferPointer(rebasing: old[TimestampedValue.headCount...]))
+                }
+                return (try keys.read(windows.rows.key(at: dirty.entry)), change)
             }
-            try held.release(dirty.entry) { try next.push(windowed, change, timestamp) }
+            guard let update else { return held.drop(dirty.entry) }
+            let windowed = Windowed(key: update.key, window: window(from: windows.startMs(at: dirty.entry)))
+            try held.release(dirty.entry) { try next.push(windowed, update.change, timestamp) }
         }
     }
 }

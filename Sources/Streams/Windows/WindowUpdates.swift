@@ -2,8 +2,8 @@ import MillracePrimitives
 import MillraceStateStores
 import MillraceStreamsRuntime
 
-/// What one record makes of several windows: all of it is found out before the first window is stored. So when a function
-/// throws, the windows are as they were, and the policy is asked once.
+/// What one record makes of several windows: all of it is found out, and written, before the first window is stored. So
+/// when a function or a serde throws, the windows are as they were, and the policy is asked once.
 ///
 /// Owned by the operator of one task; used for one record after the other.
 @usableFromInline
@@ -15,17 +15,22 @@ final class WindowUpdates<Key, Aggregate> {
         @usableFromInline let startMs: Int64
         @usableFromInline let change: Change<Aggregate>
         @usableFromInline let timestampMs: Int64
+        /// Where the new value is in `values`; nil for none.
+        @usableFromInline let bytes: Range<Int>?
 
         @usableFromInline
-        init(startMs: Int64, change: Change<Aggregate>, timestampMs: Int64) {
+        init(startMs: Int64, change: Change<Aggregate>, timestampMs: Int64, bytes: Range<Int>?) {
             self.startMs = startMs
             self.change = change
             self.timestampMs = timestampMs
+            self.bytes = bytes
         }
     }
 
     @usableFromInline let rows: Rows
     @usableFromInline var updates: [Update] = []
+    /// The new values, one after the other.
+    @usableFromInline var values = ByteWriter()
 
     @inlinable
     init(of rows: Rows) {
@@ -33,7 +38,10 @@ final class WindowUpdates<Key, Aggregate> {
     }
 
     @inlinable
-    func begin() { updates.removeAll(keepingCapacity: true) }
+    func begin() {
+        updates.removeAll(keepingCapacity: true)
+        values.removeAll()
+    }
 
     /// Finds out what becomes of the record's key in a window.
     ///
@@ -59,14 +67,25 @@ final class WindowUpdates<Key, Aggregate> {
         }
         let new = try change(&value)
         let old = isNew && seed != nil ? nil : value
-        updates.append(Update(startMs: startMs, change: Change(new: new, old: old), timestampMs: newTimestamp))
+        try add(startMs, Change(new: new, old: old), newTimestamp)
+    }
+
+    @inlinable
+    func add(_ startMs: Int64, _ change: Change<Aggregate>, _ timestamp: Int64) throws {
+        var bytes: Range<Int>?
+        if try rows.encode(change.new) {
+            let start = values.count
+            values.append(rows.scratch.value.pointee.bytes)
+            bytes = start..<values.count
+        }
+        updates.append(Update(startMs: startMs, change: change, timestampMs: timestamp, bytes: bytes))
     }
 
     /// Gives the record's key a window with a value that is known, if it has none there.
     @inlinable
-    func plan(from startMs: Int64, known value: Aggregate, _ timestamp: Int64) {
+    func plan(from startMs: Int64, known value: Aggregate, _ timestamp: Int64) throws {
         guard rows.windows.find(rows.scratch.key.pointee.bytes, startMs: startMs) < 0 else { return }
-        updates.append(Update(startMs: startMs, change: Change(new: value, old: nil), timestampMs: timestamp))
+        try add(startMs, Change(new: value, old: nil), timestamp)
     }
 
     /// Stores all of it, and passes it on.
@@ -76,10 +95,15 @@ final class WindowUpdates<Key, Aggregate> {
             let (entry, isNew) = rows.windows.insertOrFind(rows.scratch.key.pointee.bytes, startMs: update.startMs)
             // The store's retention is no shorter than a window takes records, so this one is complete and gone.
             if entry < 0 { continue }
+            rows.scratch.value.pointee.removeAll()
+            if let bytes = update.bytes {
+                rows.scratch.value.pointee.append(UnsafeRawBufferPointer(rebasing: values.bytes[bytes]))
+            }
             try rows.write(
                 key,
                 at: entry,
                 isNew: isNew,
+                hasValue: update.bytes != nil,
                 from: update.startMs,
                 update.change,
                 update.timestampMs,

@@ -1,5 +1,6 @@
 import MillraceLogClient
 import MillracePrimitives
+import MillraceRecordFormat
 
 /// What an application does with a record at which something fails: Kafka Streams' exception handlers for
 /// deserialisation, processing (KIP-1033) and production.
@@ -14,7 +15,7 @@ public struct ErrorPolicy: Sendable {
     public enum Response: Hashable, Sendable {
         /// Stop with an error that says where. With a topic, the record is also written there, in a transaction of its
         /// own after the failed one has been aborted, so that it can be seen and dealt with; it comes again each time
-        /// the application fails at this record.
+        /// the application fails at this record, with `UncaughtErrorPolicy.replaceThread` at each new beginning.
         case fail(deadLetterTopic: String? = nil)
         /// Leave out what failed, log and count it, go on.
         case skip
@@ -117,6 +118,12 @@ public struct FailedRecord: Sendable {
     public var offset: Int64
     /// The source record's timestamp, in milliseconds since 1970; -1 without a source record.
     public var timestampMs: Int64
+    /// The source record's key, as it was read; nil if it is null or there is no source record.
+    public var key: [UInt8]?
+    /// The source record's value, likewise.
+    public var value: [UInt8]?
+    /// The source record's headers, whatever operators have made of them since.
+    public var headers: RecordHeaders
 }
 
 /// An error of an operator: which one, and what it threw.

@@ -1,6 +1,7 @@
 import Logging
 import MillraceLogClient
 import MillracePrimitives
+import MillraceRecordFormat
 
 /// What becomes of the records of one task at which something fails.
 ///
@@ -11,8 +12,8 @@ public final class FailureHandling {
     private let configuration: StreamsConfiguration
     private let outputs: any OutputProvider
     private let logger: Logger
-    private let pause: (Duration) -> Void
-    /// The partition of the record under way.
+    private let host: TaskHost
+    /// The partition of the record under way; nil if there is none.
     package var partition: TopicPartition?
     /// Records that were left out, dead letters included.
     package private(set) var skippedRecords = 0
@@ -27,14 +28,14 @@ public final class FailureHandling {
         configuration: StreamsConfiguration,
         outputs: any OutputProvider,
         logger: Logger,
-        pause: @escaping (Duration) -> Void
+        host: TaskHost
     ) {
         self.task = task
         self.record = record
         self.configuration = configuration
         self.outputs = outputs
         self.logger = logger
-        self.pause = pause
+        self.host = host
     }
 
     /// Notes the failure of something that an operator forwarded from within the user's code: it is not taken for one of
@@ -56,6 +57,25 @@ public final class FailureHandling {
         if let escaping { throw escaping }
     }
 
+    /// Passes on what a part of the task has held back, which belongs to no single record: what fails meanwhile is not the
+    /// failure of the record under way, if there is one.
+    ///
+    /// - Parameter name: what held it back: an operator or a store.
+    public func passOn(heldBy name: String, _ body: () throws -> Void) throws {
+        let (partition, sourceHeaders) = (self.partition, record.pointee.sourceHeaders)
+        defer {
+            self.partition = partition
+            record.pointee.sourceHeaders = sourceHeaders
+        }
+        self.partition = nil
+        record.pointee.sourceHeaders = nil
+        do {
+            try body()
+        } catch let error as OperatorError {
+            throw StreamsError.flushing(task, part: name, underlying: error)
+        }
+    }
+
     /// What a source stops with at a record without a valid timestamp.
     public func failureWithoutTime() -> any Error {
         StreamsError.invalidTimestamp(
@@ -67,7 +87,7 @@ public final class FailureHandling {
 
     /// Leaves out the record under way, because its source has no time for it; logs and counts it.
     public func leaveOutWithoutTime() {
-        skippedRecords += 1
+        countSkipped()
         logger.warning(
             "left out a record without a valid timestamp",
             metadata: [
@@ -86,33 +106,65 @@ public final class FailureHandling {
         attempt: Int
     ) throws -> Bool {
         if let escaping { throw escaping }
+        // What the log refused took the transaction with it: no record of it can be left out.
+        if let failure = outputs.failure { throw failure }
         if case .production = stage, let error = error as? ClientError, !Self.isAboutTheRecord(error) { throw error }
-        let failure = FailedRecord(
+        let failure = failedRecord(stage, operatorName, error, attempt)
+        switch policy(for: stage).respond(failure) {
+        case .retry(let duration):
+            // A try that the shutdown cut short is none: the record is tried anew by who comes next.
+            guard host.pause(duration) else { throw StoppedWhileRetrying() }
+            return true
+        case .skip:
+            log(failure, to: nil)
+        case .deadLetter(let topic):
+            try send(failure, to: topic)
+            log(failure, to: topic)
+        case .fail(let topic):
+            if let topic { farewells.append(deadLetter(failure, topic)) }
+            throw stop(failure)
+        }
+        countSkipped()
+        return false
+    }
+
+    private func countSkipped() {
+        skippedRecords += 1
+        host.didSkip()
+    }
+
+    /// What a policy is told. Copies the record's bytes, which is nothing beside a failure.
+    private func failedRecord(
+        _ stage: FailedRecord.Stage,
+        _ operatorName: String,
+        _ error: any Error,
+        _ attempt: Int
+    ) -> FailedRecord {
+        let hasRecord = partition != nil
+        let current = record.pointee
+        return FailedRecord(
             stage: stage,
             operatorName: operatorName,
             error: error,
             attempt: attempt,
             task: task,
             partition: partition,
-            offset: partition == nil ? -1 : record.pointee.offset,
-            timestampMs: partition == nil ? -1 : record.pointee.timestamp
+            offset: hasRecord ? current.offset : -1,
+            timestampMs: hasRecord ? current.timestamp : -1,
+            key: hasRecord ? current.key.map { [UInt8]($0) } : nil,
+            value: hasRecord ? current.value.map { [UInt8]($0) } : nil,
+            // Headers that cannot be read are none: the record has failed anyway.
+            headers: hasRecord ? (try? RecordHeaders(decoding: current.sourceHeaders ?? current.headers)) ?? [] : []
         )
-        switch policy(for: stage).respond(failure) {
-        case .retry(let duration):
-            pause(duration)
-            return true
-        case .skip:
-            log(failure, to: nil)
-        case .deadLetter(let topic):
-            let output = try outputs.output(to: topic)
-            try deadLetter(failure, topic).append(to: output)
-            log(failure, to: topic)
-        case .fail(let topic):
-            if let topic { farewells.append(try deadLetter(failure, topic)) }
-            throw stop(failure)
+    }
+
+    /// Sends the record to the dead letters. If that fails, the application stops with both errors.
+    private func send(_ failure: FailedRecord, to topic: String) throws {
+        do {
+            try deadLetter(failure, topic).append(to: try outputs.output(to: topic))
+        } catch let error where !error.concernsThread {
+            throw StreamsError.deadLetterRefused(topic: topic, reason: "\(error)", failure: stop(failure))
         }
-        skippedRecords += 1
-        return false
     }
 
     /// Whether the log refused one record, not the application.
@@ -146,14 +198,8 @@ public final class FailureHandling {
         }
     }
 
-    private func deadLetter(_ failure: FailedRecord, _ topic: String) throws -> DeadLetter {
-        try DeadLetter(
-            failure,
-            key: partition == nil ? nil : record.pointee.key,
-            value: partition == nil ? nil : record.pointee.value,
-            headers: record.pointee.headers,
-            topic: topic
-        )
+    private func deadLetter(_ failure: FailedRecord, _ topic: String) -> DeadLetter {
+        DeadLetter(failure, topic: topic, wallClockMs: record.pointee.wallClockMs)
     }
 
     private func log(_ failure: FailedRecord, to topic: String?) {

@@ -29,6 +29,8 @@ public enum StreamsError: Error, Sendable, CustomStringConvertible {
     case flushing(TaskId, part: String, underlying: any Error)
     /// An operator threw when it was called because of the time, or at its beginning.
     case timed(TaskId, part: String, underlying: any Error)
+    /// What failed could not be sent to the dead letters either; `failure` is what the application would have stopped with.
+    case deadLetterRefused(topic: String, reason: String, failure: any Error)
     /// The operators of a task keep more numbers than can be committed with the offsets of its inputs.
     case tooManyRegisters(TaskId, bytes: Int, bytesMaximum: Int)
     /// The log refused something.
@@ -70,6 +72,8 @@ public enum StreamsError: Error, Sendable, CustomStringConvertible {
             "task \(task) failed while \(part) passed on what it had held back: \(underlying)"
         case .timed(let task, let part, let underlying):
             "task \(task) failed in \(part), which was called because of the time or to begin: \(underlying)"
+        case .deadLetterRefused(let topic, let reason, let failure):
+            "\(failure). Its dead letter cannot be written to \(topic): \(reason)"
         case .tooManyRegisters(let task, let bytes, let bytesMaximum):
             "the operators of task \(task) with a stream time of their own take \(bytes) bytes of the committed offsets' "
                 + "metadata, and \(bytesMaximum) fit: give them shorter names, or divide the topology into several "
@@ -79,6 +83,18 @@ public enum StreamsError: Error, Sendable, CustomStringConvertible {
         case .alreadyStarted:
             "an application runs once; make another one to run it again"
         }
+    }
+}
+
+/// The application stops while a policy waits to try again: the thread ends at its last commit, as if the record had not
+/// come yet.
+struct StoppedWhileRetrying: Error {}
+
+extension Error {
+    /// Whether it says nothing about a record or an operator, only about what the thread is to do: begin again, or end.
+    var concernsThread: Bool {
+        if let error = self as? ClientError { return error.isCuredByRestart }
+        return self is StoppedWhileRetrying
     }
 }
 

@@ -78,7 +78,7 @@ package final class GlobalTask {
         while queue.prepare() {
             do {
                 try queue.process(until: Int64.max, maximumCount: Int.max)
-            } catch let error as StreamsError {
+            } catch let error where error is StreamsError || error.concernsThread {
                 throw error
             } catch let error as RecordFormatError {
                 throw StreamsError.log(
@@ -116,6 +116,8 @@ extension StreamsConfiguration {
 
 /// What feeds global stores writes nothing: no transaction goes with it.
 private final class NoOutputs: OutputProvider {
+    var failure: ClientError? { nil }
+
     func output(to topic: String) throws(ClientError) -> TopicOutput {
         throw ClientError(
             .invalidArgument,

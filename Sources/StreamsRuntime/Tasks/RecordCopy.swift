@@ -6,6 +6,7 @@ package struct RecordCopy: Sendable {
     fileprivate let partition: TopicPartition?
     fileprivate let offset: Int64
     fileprivate let headers: [UInt8]
+    fileprivate let sourceHeaders: [UInt8]?
     fileprivate let key: [UInt8]?
     fileprivate let value: [UInt8]?
 
@@ -14,6 +15,7 @@ package struct RecordCopy: Sendable {
         self.partition = partition
         offset = record.offset
         headers = [UInt8](record.headers)
+        sourceHeaders = record.sourceHeaders.map { [UInt8]($0) }
         // Without a partition no source record is under way, and its bytes may be gone.
         key = partition == nil ? nil : record.key.map { [UInt8]($0) }
         value = partition == nil ? nil : record.value.map { [UInt8]($0) }
@@ -35,6 +37,7 @@ extension TaskContext {
             record.pointee.offset = before.offset
             record.pointee.timestamp = before.timestamp
             record.pointee.headers = before.headers
+            record.pointee.sourceHeaders = before.sourceHeaders
             record.pointee.key = before.key
             record.pointee.value = before.value
             failures.partition = partition
@@ -44,11 +47,14 @@ extension TaskContext {
         failures.partition = copy.partition
         try copy.headers.withUnsafeBytes { headers in
             record.pointee.headers = headers
-            try Self.withBytes(copy.key) { key in
-                record.pointee.key = key
-                try Self.withBytes(copy.value) { value in
-                    record.pointee.value = value
-                    try body()
+            try Self.withBytes(copy.sourceHeaders) { sourceHeaders in
+                record.pointee.sourceHeaders = sourceHeaders
+                try Self.withBytes(copy.key) { key in
+                    record.pointee.key = key
+                    try Self.withBytes(copy.value) { value in
+                        record.pointee.value = value
+                        try body()
+                    }
                 }
             }
         }

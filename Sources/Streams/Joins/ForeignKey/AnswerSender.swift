@@ -11,11 +11,13 @@ final class AnswerSender {
     private let scratch = Scratch()
     private let row = Scratch()
     private let output: TopicOutput
+    private let guarded: OperatorGuard
     private let record: UnsafeMutablePointer<CurrentRecord>
 
     @usableFromInline
-    init(to output: TopicOutput, in context: TaskContext) {
+    init(_ operatorName: String, to output: TopicOutput, in context: TaskContext) {
         self.output = output
+        guarded = context.guardedProduction(operatorName, to: output.topic)
         record = context.record
     }
 
@@ -48,12 +50,14 @@ final class AnswerSender {
         let writer = scratch.value
         writer.pointee.removeAll()
         SubscriptionAnswer.write(hash, row: hasRow ? row.value.pointee.bytes : nil, to: &writer.pointee)
-        try output.append(
-            to: partition,
-            key: key,
-            value: writer.pointee.bytes,
-            timestamp: timestamp,
-            headers: record.pointee.headers
-        )
+        _ = try guarded.attempt {
+            try output.append(
+                to: partition,
+                key: key,
+                value: writer.pointee.bytes,
+                timestamp: timestamp,
+                headers: record.pointee.headers
+            )
+        }
     }
 }

@@ -130,31 +130,36 @@ extension KTable {
         )
         assembly.graph.add(definition, usedBy: answerId, isNamed: isNamed)
         for store in rows.stores { assembly.graph.connect(answerId, to: store) }
+        let answerName = assembly.name(of: answerId)
         source.port.add { context in
             let state = context.store(named: definition.name) { SubscriptionState(definition, in: context) }
-            let sender = AnswerSender(to: context.output(to: answers), in: context)
+            let sender = AnswerSender(answerName, to: context.output(to: answers), in: context)
             let lookup = rows.compose(context)
+            let guarded = context.guarded(answerName)
             let record = context.record
             return Out { key, subscription, timestamp in
                 let keyBytes = key == nil ? nil : record.pointee.key
-                if let keyBytes { try state.apply(subscription, to: keyBytes, timestamp) }
-                let row = try key.flatMap { try lookup.latest($0) }
-                switch subscription.instruction {
-                case .unsubscribe: return
-                case .subscribeAndAnswerMatch: if row == nil { return }
-                case .unsubscribeAndAnswer, .subscribe: break
+                let answer = try guarded.attempt { () throws -> (hasRow: Bool, timestampMs: Int64)? in
+                    if let keyBytes { try state.apply(subscription, to: keyBytes, timestamp) }
+                    let row = try key.flatMap { try lookup.latest($0) }
+                    switch subscription.instruction {
+                    case .unsubscribe: return nil
+                    case .subscribeAndAnswerMatch: if row == nil { return nil }
+                    case .unsubscribeAndAnswer, .subscribe: break
+                    }
+                    var hasRow = false
+                    if let row, subscription.instruction != .unsubscribeAndAnswer {
+                        hasRow = try values.write(row.value, &sender.beginRow().pointee)
+                    }
+                    return (hasRow, max(timestamp, row?.timestampMs ?? timestamp))
                 }
-                var hasRow = false
-                if let row, subscription.instruction != .unsubscribeAndAnswer {
-                    hasRow = try values.write(row.value, &sender.beginRow().pointee)
-                }
-                let time = max(timestamp, row?.timestampMs ?? timestamp)
+                guard case .some(.some(let answer)) = answer else { return }
                 try sender.send(
                     to: subscription.key,
                     in: subscription.partition,
                     subscription.hash,
-                    hasRow: hasRow,
-                    time
+                    hasRow: answer.hasRow,
+                    answer.timestampMs
                 )
             }
         }
@@ -165,14 +170,18 @@ extension KTable {
             after: [node]
         )
         assembly.graph.connect(notifyId, to: definition.name)
+        let notifyName = assembly.name(of: notifyId)
         port.add { context in
             let state = context.store(named: definition.name) { SubscriptionState(definition, in: context) }
-            let sender = AnswerSender(to: context.output(to: answers), in: context)
+            let sender = AnswerSender(notifyName, to: context.output(to: answers), in: context)
+            let guarded = context.guarded(notifyName)
             return Out { key, change, timestamp in
                 guard change.isLatest else { return }
-                guard try keys.write(key, &sender.beginKey().pointee) else { return }
-                var hasRow = false
-                if let value = change.new { hasRow = try values.write(value, &sender.beginRow().pointee) }
+                let encoded = try guarded.attempt { () throws -> Bool? in
+                    guard try keys.write(key, &sender.beginKey().pointee) else { return nil }
+                    return try change.new.map { try values.write($0, &sender.beginRow().pointee) } ?? false
+                }
+                guard case .some(.some(let hasRow)) = encoded else { return }
                 try state.forEach(of: sender.key) { leftKey, hash, partition in
                     try sender.send(to: leftKey, in: partition, hash, hasRow: hasRow, timestamp)
                 }
@@ -220,23 +229,25 @@ extension KTable {
             let guarded = context.guarded(operatorName)
             let scratch = Scratch()
             return Out { key, answer, timestamp in
-                var row = try lookup.latest(key)
-                // A row whose foreign key cannot be made counts as no row, here as where it subscribes.
-                if let value = row?.value {
-                    do { _ = try foreignKey(key, value) } catch { row = nil }
+                let result = try guarded.attempt { () throws -> Joined?? in
+                    var row = try lookup.latest(key)
+                    // A row whose foreign key cannot be made counts as no row, here as where it subscribes.
+                    if let value = row?.value {
+                        do { _ = try foreignKey(key, value) } catch { row = nil }
+                    }
+                    var hash: Hash128?
+                    if let row {
+                        let writer = scratch.value
+                        writer.pointee.removeAll()
+                        if try values.write(row.value, &writer.pointee) { hash = Hashes.murmur3(writer.pointee.bytes) }
+                        withExtendedLifetime(scratch) {}
+                    }
+                    // The left row has changed since it asked, and has asked again.
+                    guard hash == answer.hash else { return nil }
+                    guard let row else { return .some(nil) }
+                    return .some(try join(row.value, try answer.row.map { try rightValues.read($0) }))
                 }
-                var hash: Hash128?
-                if let row {
-                    let writer = scratch.value
-                    writer.pointee.removeAll()
-                    if try values.write(row.value, &writer.pointee) { hash = Hashes.murmur3(writer.pointee.bytes) }
-                    withExtendedLifetime(scratch) {}
-                }
-                // The left row has changed since it asked, and has asked again.
-                guard hash == answer.hash else { return }
-                guard let row else { return try next.push(key, nil, timestamp) }
-                let right = try answer.row.map { try rightValues.read($0) }
-                guard let joined = try guarded.attempt({ try join(row.value, right) }) else { return }
+                guard case .some(.some(let joined)) = result else { return }
                 try next.push(key, joined, timestamp)
             }
         }
@@ -290,14 +301,12 @@ struct ForeignKeySubscribing<Key, Value, RightKey>: Sendable {
 
     @inlinable
     func compose(_ context: TaskContext) -> Out<Key, Change<Value>> {
-        let sender = SubscriptionSender(to: context.output(to: topic), in: context)
+        let sender = SubscriptionSender(name, to: context.output(to: topic), in: context)
         let guarded = context.guarded(name)
         let (keys, values, rightKeys) = (keys, values, rightKeys)
         let (foreignKey, isLeft) = (foreignKey, isLeft)
         return Out { key, change, timestamp in
             guard change.isLatest else { return }
-            sender.begin()
-            guard try keys.write(key, &sender.row.key.pointee) else { return }
             // A row whose foreign key cannot be made counts as no row: the policy decides when it is new.
             let newRow = try guarded.attempt { try change.new.map { Row(try foreignKey(key, $0)) } } ?? nil
             var oldRow: Row?
@@ -305,29 +314,64 @@ struct ForeignKeySubscribing<Key, Value, RightKey>: Sendable {
             let (new, old) = (newRow?.foreignKey, oldRow?.foreignKey)
             let former = sender.foreignKeys.key
             let current = sender.foreignKeys.value
-            let hasOld = try old.map { try rightKeys.write($0, &former.pointee) } ?? false
-            let hasNew = try new.map { try rightKeys.write($0, &current.pointee) } ?? false
-            let plan = sender.plan(
-                isLeft: isLeft,
-                hasOldRow: oldRow != nil,
-                hasOldKey: hasOld,
-                hasNewRow: newRow != nil,
-                hasNewKey: hasNew
-            )
-            var hash: Hash128?
-            if newRow != nil, let value = change.new, try values.write(value, &sender.row.value.pointee) {
-                hash = Hashes.murmur3(sender.row.value.pointee.bytes)
+            // All that may fail comes first: the right rows are told of the change, or nothing is.
+            let prepared = try guarded.attempt { () throws -> Prepared? in
+                sender.begin()
+                guard try keys.write(key, &sender.row.key.pointee) else { return nil }
+                let hasOld = try old.map { try rightKeys.write($0, &former.pointee) } ?? false
+                let hasNew = try new.map { try rightKeys.write($0, &current.pointee) } ?? false
+                var hash: Hash128?
+                if newRow != nil, let value = change.new, try values.write(value, &sender.row.value.pointee) {
+                    hash = Hashes.murmur3(sender.row.value.pointee.bytes)
+                }
+                return Prepared(
+                    plan: sender.plan(
+                        isLeft: isLeft,
+                        hasOldRow: oldRow != nil,
+                        hasOldKey: hasOld,
+                        hasNewRow: newRow != nil,
+                        hasNewKey: hasNew
+                    ),
+                    hash: hash,
+                    hasNewKey: hasNew,
+                    formerPartition: try partition(old, timestamp, sender),
+                    currentPartition: try partition(hasNew ? new : nil, timestamp, sender)
+                )
             }
-            guard let formerPartition = try guarded.attempt({ try partition(old, timestamp, sender) }),
-                let currentPartition = try guarded.attempt({ try partition(hasNew ? new : nil, timestamp, sender) })
-            else { return }
-            if let instruction = plan.former {
-                try sender.send(instruction, hash, to: former.pointee.bytes, in: formerPartition, timestamp)
+            guard case .some(.some(let prepared)) = prepared else { return }
+            let hash = prepared.hash
+            if let instruction = prepared.plan.former {
+                try sender.send(instruction, hash, to: former.pointee.bytes, in: prepared.formerPartition, timestamp)
             }
-            if let instruction = plan.current {
-                let target = hasNew ? current.pointee.bytes : nil
-                try sender.send(instruction, hash, to: target, in: currentPartition, timestamp)
+            if let instruction = prepared.plan.current {
+                let target = prepared.hasNewKey ? current.pointee.bytes : nil
+                try sender.send(instruction, hash, to: target, in: prepared.currentPartition, timestamp)
             }
+        }
+    }
+
+    /// What the right table is to be told of a change, beside the keys in the sender's scratch.
+    @usableFromInline
+    struct Prepared {
+        @usableFromInline let plan: SubscriptionPlan
+        @usableFromInline let hash: Hash128?
+        @usableFromInline let hasNewKey: Bool
+        @usableFromInline let formerPartition: Int32?
+        @usableFromInline let currentPartition: Int32?
+
+        @usableFromInline
+        init(
+            plan: SubscriptionPlan,
+            hash: Hash128?,
+            hasNewKey: Bool,
+            formerPartition: Int32?,
+            currentPartition: Int32?
+        ) {
+            self.plan = plan
+            self.hash = hash
+            self.hasNewKey = hasNewKey
+            self.formerPartition = formerPartition
+            self.currentPartition = currentPartition
         }
     }
 

@@ -14,12 +14,14 @@ final class SubscriptionSender {
     @usableFromInline let foreignKeys = Scratch()
     private let message = Scratch()
     private let output: TopicOutput
+    private let guarded: OperatorGuard
     private let partition: Int32
     private let record: UnsafeMutablePointer<CurrentRecord>
 
     @usableFromInline
-    init(to output: TopicOutput, in context: TaskContext) {
+    init(_ operatorName: String, to output: TopicOutput, in context: TaskContext) {
         self.output = output
+        guarded = context.guardedProduction(operatorName, to: output.topic)
         partition = context.taskId.partition
         record = context.record
     }
@@ -101,10 +103,12 @@ final class SubscriptionSender {
         Subscription(instruction: instruction, hash: hash, partition: self.partition, key: row.key.pointee.bytes)
             .write(to: &writer.pointee)
         let (value, headers) = (writer.pointee.bytes, record.pointee.headers)
-        if let partition {
-            try output.append(to: partition, key: foreignKey, value: value, timestamp: timestamp, headers: headers)
-        } else {
-            try output.append(key: foreignKey, value: value, timestamp: timestamp, headers: headers)
+        _ = try guarded.attempt {
+            if let partition {
+                try output.append(to: partition, key: foreignKey, value: value, timestamp: timestamp, headers: headers)
+            } else {
+                try output.append(key: foreignKey, value: value, timestamp: timestamp, headers: headers)
+            }
         }
     }
 }

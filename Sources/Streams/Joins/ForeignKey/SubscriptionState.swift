@@ -44,6 +44,7 @@ final class SubscriptionState: TaskStore {
             writer.pointee.removeAll()
             writer.pointee.append(hash)
             writer.pointee.append(subscription.partition)
+            try changelog?.check(keyCount: key.count, valueCount: writer.pointee.count)
             table.put(key, writer.pointee.bytes)
             try changelog?.append(key: key, value: writer.pointee.bytes, timestamp: timestamp)
         }
