@@ -3,6 +3,8 @@
 /// The order is built by the first ordered access (a sort) and then kept up to date by each key that is added or removed
 /// (a binary search). After as many such changes without an ordered access as there are keys, it is dropped, so that a
 /// store that is read in order once does not pay for it for ever. Overwriting a value never touches it.
+///
+/// Who cannot wait for the sort of a large table builds the order beforehand in steps, with `advanceOrder`.
 extension ByteTable {
     /// Every key.
     package func all(descending: Bool = false) -> EntrySnapshot {
@@ -97,9 +99,30 @@ extension ByteTable {
         }
     }
 
+    /// Builds a part of the order, for so many entries; whether the order is there.
+    ///
+    /// Between two steps the table may be written to: keys of entries that were dealt with are kept in order, those of
+    /// later ones wait for their turn.
+    package func advanceOrder(entryCountMax: Int) -> Bool {
+        precondition(entryCountMax > 0, "each step gets further")
+        orderChangesSinceAccess = 0
+        if !state.pointee.keepsOrder {
+            orderedKeys = OrderedKeys()
+            orderedEntryEnd = 0
+            state.pointee.keepsOrder = true
+        }
+        guard orderedEntryEnd < Int.max else { return true }
+        let end = min(orderedEntryEnd + entryCountMax, entryEnd)
+        for entry in min(orderedEntryEnd, end)..<end where hasValue(at: entry) {
+            orderedKeys.insert(orderedItem(entry), at: position(of: key(at: entry)))
+        }
+        orderedEntryEnd = end < entryEnd ? end : Int.max
+        return orderedEntryEnd == Int.max
+    }
+
     private func ensureOrder() {
         orderChangesSinceAccess = 0
-        if state.pointee.keepsOrder { return }
+        if state.pointee.keepsOrder, orderedEntryEnd == Int.max { return }
         var items: [OrderedKeys.Item] = []
         items.reserveCapacity(count)
         forEach { entry in items.append(orderedItem(entry)) }
@@ -108,6 +131,7 @@ extension ByteTable {
             return RawBytes.precedes(key(at: Int(left.entry)), key(at: Int(right.entry)))
         }
         state.pointee.keepsOrder = true
+        orderedEntryEnd = Int.max
     }
 
     private func orderedItem(_ entry: Int) -> OrderedKeys.Item {
@@ -116,13 +140,13 @@ extension ByteTable {
 
     /// Called when a key gets its first value, while the order is kept.
     func orderedKeysGained(_ entry: Int) {
-        if dropsOrder() { return }
+        if dropsOrder() || entry >= orderedEntryEnd { return }
         orderedKeys.insert(orderedItem(entry), at: position(of: key(at: entry)))
     }
 
     /// Called before a key loses its value, while the order is kept.
     func orderedKeysLose(_ entry: Int) {
-        if dropsOrder() { return }
+        if dropsOrder() || entry >= orderedEntryEnd { return }
         orderedKeys.remove(at: position(of: key(at: entry)))
     }
 

@@ -49,6 +49,8 @@ package final class ByteTable {
     @usableFromInline package let cacheBytesMax: Int
     /// The keys in order, while `TableState.keepsOrder`.
     var orderedKeys = OrderedKeys()
+    /// The entries below this are in `orderedKeys`; all of them, for good, with `Int.max`.
+    var orderedEntryEnd = 0
     /// Keys added and removed since the last ordered access.
     var orderChangesSinceAccess = 0
 

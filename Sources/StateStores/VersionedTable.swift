@@ -21,7 +21,7 @@ package final class VersionedTable {
     package let historyMs: Int64
     /// The greatest time of a version that was put; nil before the first.
     package private(set) var observedTimeMs: Int64?
-    let table = ByteTable()
+    package let table = ByteTable()
     /// The entry that the sweep looks at next.
     private var sweepPosition = 0
 
@@ -76,21 +76,39 @@ package final class VersionedTable {
 
     /// Visits the versions of a key that were valid at any moment from one time through another, the newest first;
     /// deletions are passed over.
+    ///
+    /// - Parameters:
+    ///   - isAscending: whether the oldest comes first instead.
+    ///   - visit: says whether to go on.
     package func forEachVersion(
         of key: UnsafeRawBufferPointer,
         from firstMs: Int64,
         through lastMs: Int64,
-        _ visit: (KeyVersion) throws -> Void
+        ascending isAscending: Bool = false,
+        _ visit: (KeyVersion) throws -> Bool
     ) rethrows {
         let entry = table.find(key)
         guard entry >= 0 else { return }
         let history = VersionHistory(table.value(at: entry))
-        let horizon = horizonMs
+        // What has ended by then is not known any more.
+        let earliestEndMs = max(firstMs, horizonMs)
+        if isAscending {
+            var next: StoredVersion? = history.oldest
+            while let version = next, version.validFromMs <= lastMs {
+                next = history.version(after: version)
+                if let end = next?.validFromMs, end <= earliestEndMs { continue }
+                guard let found = KeyVersion(version, validToMs: next?.validFromMs) else { continue }
+                if try !visit(found) { return }
+            }
+            return
+        }
         var next: StoredVersion? = history.newest
         var validToMs: Int64?
         while let version = next {
-            if let validToMs, validToMs <= max(firstMs, horizon) { return }
-            if version.validFromMs <= lastMs, let found = KeyVersion(version, validToMs: validToMs) { try visit(found) }
+            if let validToMs, validToMs <= earliestEndMs { return }
+            if version.validFromMs <= lastMs, let found = KeyVersion(version, validToMs: validToMs) {
+                if try !visit(found) { return }
+            }
             validToMs = version.validFromMs
             next = history.version(before: version)
         }

@@ -9,6 +9,8 @@ struct StoreRestorer {
     let backend: any LogBackend
     let applicationId: String
     let logger: Logger
+    /// Told how far a changelog was read.
+    let didRead: (TopicPartition, Int64) -> Void
 
     /// Reads the changelog of every logged store of the task; returns the number of records read.
     func restore(_ task: StreamTask, shouldStop: () -> Bool) throws -> Int {
@@ -38,6 +40,7 @@ struct StoreRestorer {
         try consumer.assign(partitions)
         for (partition, offset) in try consumer.beginningOffsets(of: partitions) {
             try consumer.seek(partition, to: offset)
+            didRead(partition, offset)
         }
         let started = backend.time.monotonicNanoseconds
         var restored = 0
@@ -50,6 +53,7 @@ struct StoreRestorer {
                     try store.restore(key: key, value: record.value, timestamp: record.timestamp)
                     restored += 1
                 }
+                didRead(records.partition, records.nextOffset)
                 if let changelog = expiring[records.partition], changelog.isMarkDue {
                     changelog.mark(records.nextOffset)
                 }

@@ -16,6 +16,8 @@ struct StreamThreadEnvironment: Sendable {
     var logger: Logger
     /// Where questions to the stores wait.
     var queries: QueryDesk
+    /// What is told of commits that questions wait for.
+    var queryWatch: QueryWatch
     /// Asked before each round: whether to commit and stop.
     var shouldStop: @Sendable () -> Bool
     /// Asked before each round: whether to let records and timers be.
@@ -62,9 +64,8 @@ final class StreamThread: RebalanceListener {
     /// commit of a transaction cannot wait for a thousand such.
     private var slice = 1
 
-    /// Whether questions are left that can be answered at once.
-    private var hasMoreQueries = false
-    private static let queriesPerSlice = 16
+    /// The questions to this thread's stores.
+    private var questions: ThreadQueries
 
     private static let sliceRange = 1...16_384
     private static let sliceTarget: Int64 = 2_000_000  // nanoseconds
@@ -82,6 +83,7 @@ final class StreamThread: RebalanceListener {
         self.globals = globals
         self.environment = environment
         self.progress = progress
+        questions = ThreadQueries(thread: index, desk: environment.queries, time: environment.backend.time)
         configuration = environment.configuration
         logger = environment.logger
         let name = "\(environment.applicationId)-\(environment.instanceName)-\(index)"
@@ -204,34 +206,10 @@ final class StreamThread: RebalanceListener {
     ///
     /// - Parameter isDirty: whether there is anything that is not committed.
     private func answerQueries(isDirty: Bool) {
-        hasMoreQueries = false
-        guard !environment.queries.isIdle else { return }
-        let (ready, hasMore) = environment.queries.take(
-            for: index,
-            now: environment.backend.time.monotonicNanoseconds,
-            maximumCount: Self.queriesPerSlice
-        ) { request in
-            readiness(of: request, isDirty: isDirty)
+        guard questions.isAsked else { return }
+        questions.answer(isAfterCommit: !isDirty) { [tasks, globals] request in
+            request.readiness(tasks, globals, isDirty: isDirty)
         }
-        hasMoreQueries = hasMore
-        for request in ready {
-            if let store = tasks[request.task]?.context.stores[request.store] {
-                request.answer(store)
-            } else {
-                request.fail(.otherKind(store: request.store))
-            }
-        }
-    }
-
-    private func readiness(of request: QueryRequest, isDirty: Bool) -> QueryDesk.Readiness {
-        guard let task = tasks[request.task] else { return .notYet }
-        for (partition, offset) in request.bound {
-            guard let queue = task.queues.first(where: { $0.partition == partition }) else {
-                return .failed(.unrelatedBound(store: request.store, partition))
-            }
-            guard let position = queue.position, position > offset else { return .notYet }
-        }
-        return request.isolation == .committed && isDirty ? .notYet : .ready
     }
 
     /// Keeps the time between two looks at the clock near the target, however slow an operator is.
@@ -247,7 +225,7 @@ final class StreamThread: RebalanceListener {
     private func poll() throws -> Bool {
         regulateFetching()
         let isBusy = !isStalled && queues.values.contains { $0.bufferedRecords > 0 }
-        let fetched = try consumer.poll(timeout: isBusy || hasMoreQueries ? .zero : idleTimeout)
+        let fetched = try consumer.poll(timeout: isBusy || questions.hasMore ? .zero : idleTimeout)
         if let failure = rebalanceFailure {
             rebalanceFailure = nil
             throw failure
@@ -333,6 +311,7 @@ final class StreamThread: RebalanceListener {
         purge.didCommit(offsets, of: taskOrder, now: lastCommit, logger)
         isDirty = false
         progress.commits.add(1, ordering: .relaxed)
+        environment.queryWatch.didCommit()
     }
 
     // The three calls of the group come on this thread, from within `consumer.poll`.
@@ -373,7 +352,7 @@ final class StreamThread: RebalanceListener {
         isAssigned = false
         newAssignment = nil
         for queue in queues.values { queue.clear() }
-        environment.queries.release(index)
+        questions.release()
         environment.didChangeAssignment(false)
     }
 
@@ -395,7 +374,8 @@ final class StreamThread: RebalanceListener {
         let restorer = StoreRestorer(
             backend: environment.backend,
             applicationId: environment.applicationId,
-            logger: logger
+            logger: logger,
+            didRead: { [index, queries = environment.queries] in queries.restored($0, upTo: $1, by: index) }
         )
         for (id, partitions) in wanted.sorted(by: { $0.key < $1.key }) {
             let kept = tasks[id]
@@ -421,7 +401,10 @@ final class StreamThread: RebalanceListener {
         )
         progress.tasks.store(tasks.count, ordering: .relaxed)
         isAssigned = true
-        environment.queries.assign(taskOrder.map(\.id), to: index)
+        environment.queries.assign(
+            taskOrder.map { $0.metadata(applicationId: environment.applicationId) },
+            to: index
+        )
         environment.didChangeAssignment(true)
     }
 
@@ -471,7 +454,7 @@ final class StreamThread: RebalanceListener {
     private func close(isClean: Bool) {
         progress.wakeup.withLock { $0 = nil }
         isAssigned = false
-        environment.queries.release(index)
+        questions.release()
         let farewells = taskOrder.flatMap(\.context.failures.farewells)
         for task in taskOrder { task.stop() }
         tasks = [:]

@@ -24,9 +24,11 @@ public final class StreamsApplication: Service, Sendable {
     private let backend: any LogBackend
     private let logger: Logger
     private let onStateChange: @Sendable (ApplicationState, ApplicationState) -> Void
-    private let routing: TopicRouting
+    let routing: TopicRouting
     /// Where questions to the stores wait.
     let queries = QueryDesk()
+    /// What watches over them meanwhile.
+    let queryWatch: QueryWatch
     /// The part of the topology that each store belongs to.
     private let partsOfStores: [String: Int]
     /// How many partitions everything has; nil until the application has prepared its topics.
@@ -75,7 +77,11 @@ public final class StreamsApplication: Service, Sendable {
         var partsOfStores: [String: Int] = [:]
         for part in topology.graph.subtopologies() { for store in part.stores { partsOfStores[store] = part.id } }
         self.partsOfStores = partsOfStores
-        threads = (0..<max(configuration.threads, 1)).map { _ in ThreadProgress() }
+        let threads = (0..<max(configuration.threads, 1)).map { _ in ThreadProgress() }
+        self.threads = threads
+        queryWatch = QueryWatch(groupId: id, backend: backend, desk: queries) { thread in
+            threads[thread].wakeup.withLock { $0 }?.ring()
+        }
     }
 
     /// What the application is doing.
@@ -124,14 +130,20 @@ public final class StreamsApplication: Service, Sendable {
     /// Whether it was told to pause.
     public var isPaused: Bool { isHeld.load(ordering: .acquiring) }
 
-    /// Where a store is: its part of the topology, and how many partitions that has.
-    func location(of store: String) throws(QueryError) -> (subtopology: Int, partitionCount: Int32) {
-        guard let part = partsOfStores[store] else {
-            throw .unknownStore(store, known: partsOfStores.keys.sorted())
+    /// Where a store is: its part of the topology, nil for a global one, and how many partitions that has.
+    func location(of store: String) throws(QueryError) -> (subtopology: Int?, partitionCount: Int32) {
+        guard let definition = topology.graph.stores[store] else {
+            throw .unknownStore(store, known: topology.graph.stores.keys.sorted())
         }
-        guard let plan = plan.withLock({ $0 }) else { throw .notRunning }
+        guard let plan = plannedPartitions else { throw .notRunning }
+        guard !definition.isGlobal, let part = partsOfStores[store] else { return (nil, 1) }
         return (part, plan.taskCounts[part])
     }
+
+    /// How many partitions everything has; nil until the application has prepared its topics.
+    var plannedPartitions: PartitionPlan? { plan.withLock { $0 } }
+
+    func connectAdmin() throws(ClientError) -> any AdminConnection { try backend.connectAdmin() }
 
     /// The time by the clock that intervals are measured with, in nanoseconds.
     var now: Int64 { backend.time.monotonicNanoseconds }
@@ -172,6 +184,7 @@ public final class StreamsApplication: Service, Sendable {
                 self.stop()
             }
             queries.close()
+            queryWatch.close()
             // Given back when the last thread has ended, so that the next run gets the same transactional ids.
             withExtendedLifetime(instance) {}
         } catch {
@@ -227,6 +240,7 @@ public final class StreamsApplication: Service, Sendable {
                 configuration: configuration,
                 logger: logger,
                 queries: queries,
+                queryWatch: queryWatch,
                 shouldStop: { [self] in isStopping },
                 isPaused: { [self] in isPaused },
                 pause: { [self] duration in

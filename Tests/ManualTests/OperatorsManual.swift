@@ -29,43 +29,4 @@ struct OperatorsManual {
         let best = driver.output("best-sales", keys: .utf8, values: .list(of: .int64))
         #expect(try best.readAll().last?.value == [700, 500, 400])
     }
-
-    @Test("A running application answers as the page on stores says")
-    func queries() async throws {
-        let directory = FileManager.default.temporaryDirectory.appending(path: "millrace-\(UUID().uuidString)").path
-        let broker = try await EmbeddedBroker.open(at: directory)
-        defer {
-            broker.close()
-            removeItem(directory)
-        }
-        try await Admin(on: broker).createTopicIfMissing(NewTopic("words"))
-        let builder = StreamsBuilder()
-        _ = builder.stream("words", keys: .utf8, values: .utf8).groupByKey().count(store: "counts")
-        let application = StreamsApplication(id: "counting", topology: try builder.build(), on: broker)
-        let running = Task { try await application.run() }
-        while application.state != .running { try await Task.sleep(for: .milliseconds(5)) }
-        let producer = try await Producer(on: broker)
-        let receipts = [try await producer.send(ProducerRecord(topic: "words", key: "a", value: "1"))]
-        await producer.close()
-        // snippet: queries
-        let counts = application.keyValues(of: "counts", keys: .utf8, values: .int64)
-        let now = try await counts.get("a")
-
-        let options = QueryOptions(isolation: .committed, after: receipts)
-        let decided = application.keyValues(of: "counts", keys: .utf8, values: .int64, options: options)
-        let ours = try await decided.get("a")
-        // snippet.end
-        #expect(now == nil || now == 1)
-        #expect(ours == 1)
-        application.stop()
-        try await running.value
-    }
-
-    private func removeItem(_ path: String) {
-        do {
-            try FileManager.default.removeItem(atPath: path)
-        } catch {
-            Issue.record("could not remove \(path): \(error)")
-        }
-    }
 }

@@ -71,6 +71,50 @@ struct OrderedAccessTests {
         }
     }
 
+    @Test("The order that is built in steps, between writes, is that of a sorted array", arguments: UInt64(0)..<10)
+    func builtInSteps(seed: UInt64) {
+        var draw = Draw(seed: seed, keyCount: 3_000)
+        let table = ByteTable()
+        var model: Set<Bytes> = []
+        func write(_ count: Int) {
+            for _ in 0..<count {
+                let key = draw.key()
+                if draw.below(3) == 0 {
+                    _ = table.remove(key)
+                    model.remove(key)
+                } else {
+                    table.put(key, [1])
+                    model.insert(key)
+                }
+            }
+        }
+        for round in 0..<4 {
+            // Enough for the table to drop the order of the last round.
+            write(8_000)
+            var stepCount = 0
+            while !table.advanceOrder(entryCountMax: 100) {
+                stepCount += 1
+                write(40)
+            }
+            let comment: Comment = "seed \(seed), round \(round)"
+            #expect(round > 0 || stepCount > 10, comment)
+            #expect(table.keys(table.all()) == model.sorted(by: precedes), comment)
+            write(100)
+            #expect(table.keys(table.all()) == model.sorted(by: precedes), comment)
+        }
+    }
+
+    @Test("Who reads in order before the steps are through gets everything all the same")
+    func readBetweenSteps() {
+        let table = ByteTable()
+        let keys = (0..<250).map { [UInt8($0)] }
+        for key in keys.reversed() { table.put(key, []) }
+        #expect(!table.advanceOrder(entryCountMax: 100))
+        #expect(table.keys(table.all()) == keys)
+        #expect(table.advanceOrder(entryCountMax: 100))
+        #expect(table.keys(table.all()) == keys)
+    }
+
     @Test("Keys are ordered as unsigned bytes, a prefix before what it begins")
     func unsignedOrder() {
         let table = ByteTable()

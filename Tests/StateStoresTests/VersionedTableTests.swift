@@ -162,12 +162,13 @@ struct VersionedTableTests {
             _ = try logged.put([7], [value], timeMs)
         }
         _ = try logged.put([7], nil, 30)
-        func versions(_ firstMs: Int64, _ lastMs: Int64) -> [String] {
+        func versions(_ firstMs: Int64, _ lastMs: Int64, ascending: Bool = false) -> [String] {
             var found: [String] = []
             [UInt8(7)].withUnsafeBytes { key in
-                logged.table.forEachVersion(of: key, from: firstMs, through: lastMs) { version in
+                logged.table.forEachVersion(of: key, from: firstMs, through: lastMs, ascending: ascending) { version in
                     let end = version.validToMs.map { "\($0)" } ?? "-"
                     found.append("\(version.value[0]):\(version.validFromMs)-\(end)")
+                    return true
                 }
             }
             return found
@@ -176,6 +177,9 @@ struct VersionedTableTests {
         #expect(versions(15, 25) == ["2:20-30", "1:10-20"])
         #expect(versions(20, 25) == ["2:20-30"], "a version does not cover the moment at which it ends")
         #expect(versions(30, 39) == [])
+        for (firstMs, lastMs) in [(0, 100), (15, 25), (20, 25), (30, 39)] as [(Int64, Int64)] {
+            #expect(versions(firstMs, lastMs, ascending: true) == versions(firstMs, lastMs).reversed())
+        }
     }
 
     @Test("Memory does not grow with the number of versions put, also of keys that are never written to again")

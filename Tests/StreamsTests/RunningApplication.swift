@@ -6,6 +6,8 @@ import Testing
 final class RunningApplication: Sendable {
     let application: StreamsApplication
     private let task: Task<Void, any Error>
+    /// Goes with its broker when nobody holds it any more.
+    private let world: World
     private let log: StateLog
     private let changed: AsyncStream<Void>
 
@@ -15,6 +17,7 @@ final class RunningApplication: Sendable {
         _ configure: (inout StreamsConfiguration) -> Void = { _ in },
         run: @escaping @Sendable (StreamsApplication) async throws -> Void = { try await $0.run() }
     ) {
+        self.world = world
         let (changed, continuation) = AsyncStream.makeStream(of: Void.self)
         self.changed = changed
         let log = StateLog()

@@ -22,6 +22,9 @@ struct TimeIndex {
     /// The earliest item.
     var first: Item? { chunks.isEmpty ? nil : chunks[0][goneCount] }
 
+    /// The time of the latest item.
+    var lastMs: Int64? { chunks.last?.last?.timeMs }
+
     /// The time of the item that so many others come before; nil if there are not as many.
     func timeMs(at position: Int) -> Int64? {
         var position = position + goneCount

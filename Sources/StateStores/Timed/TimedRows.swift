@@ -25,7 +25,8 @@ package final class TimedRows {
     /// How long a row is visible, in milliseconds of row times.
     @usableFromInline package let retentionMs: Int64
     @usableFromInline let showsEdge: Bool
-    @usableFromInline let suffixCount: Int
+    /// The bytes of a row's key after the record's.
+    @usableFromInline package let suffixCount: Int
     @usableFromInline let horizon: UnsafeMutablePointer<Horizon>
     /// Where row keys are put together.
     @usableFromInline let scratch: UnsafeMutablePointer<ByteWriter>
@@ -69,6 +70,9 @@ package final class TimedRows {
 
     /// The greatest time of a row so far; -1 before the first.
     @usableFromInline package var observedMs: Int64 { horizon.pointee.observedMs }
+
+    /// No row that is listed has a greater time; 0 without rows.
+    package var latestMs: Int64 { index.lastMs ?? 0 }
 
     /// Rows before this are past retention.
     @usableFromInline package var visibleFromMs: Int64 { horizon.pointee.visibleFromMs }

@@ -7,7 +7,9 @@ import MillraceTopology
 ///
 /// The rows of a key begin with the length of its bytes (4 bytes) and these. Its number of values is kept under that alone,
 /// each value under that and its number, 8 bytes, from 0 on.
-struct WaitingValues<Key, Value> {
+struct WaitingValues<Key, Value>: StateStore {
+    typealias Serdes = StoreSerdes<Key, Value>
+
     private let counts: KeyValueStore<Key, Int64>
     private let values: KeyValueStore<(Key, Int64), Value>
 
@@ -55,7 +57,8 @@ extension Stores {
             changelogConfiguration: options.changelogConfiguration,
             formerName: renamedFrom
         )
-        return StoreReference(definition) { definition, context in
+        let serdes = StoreSerdes(keys: keys, values: values)
+        return StoreReference(definition, serdes) { definition, context in
             let rows = context.store(named: definition.name) {
                 KeyValueRows(definition, isTimestamped: false, timeToLiveMs: nil, in: context)
             }

@@ -120,7 +120,7 @@ extension Stores {
             changelogConfiguration: changelogConfiguration,
             formerName: renamedFrom
         )
-        return StoreReference(definition) { definition, context in
+        return StoreReference(definition, keys) { definition, context in
             let rows = context.store(named: definition.name) { TimerRows(definition, in: context) }
             return KeyTimers(rows, keys: keys, in: context)
         }

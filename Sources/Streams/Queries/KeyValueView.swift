@@ -1,38 +1,37 @@
 import MillracePrimitives
 import MillraceStateStores
 import MillraceStreamsRuntime
+import MillraceTopology
 
 /// The rows of a key-value store of a running application, for reading: what Kafka Streams calls an interactive query.
 ///
 ///     let counts = application.keyValues(of: "word-counts", keys: .utf8, values: .int64)
 ///     let count = try await counts.get("stream")
-///     for try await row in counts.range(from: "a", through: "c") { print(row.key, row.value) }
+///     for try await row in try counts.range(from: "a", through: "c") { print(row.key, row.value) }
 ///
 /// Each read of one key, and each page of a range, is of one moment between two records of a task. Reads of the same view
 /// one after the other may see different moments. Only the partitions that this instance of the application has can be
-/// read here.
+/// read here. Rows past their time to live are not there.
+///
+/// Of a global store, a read sees the copy of one thread, which holds what is committed only.
 public struct KeyValueView<Key, Value>: Sendable {
-    /// The store's name.
-    public let store: String
-    /// What reads see and wait for.
-    public var options: QueryOptions
-
-    private let application: StreamsApplication
+    private var query: StoreQuery
     private let keys: Serde<Key>
     private let values: Serde<Value>
 
-    init(
-        _ application: StreamsApplication,
-        _ store: String,
-        _ keys: Serde<Key>,
-        _ values: Serde<Value>,
-        _ options: QueryOptions
-    ) {
-        self.application = application
-        self.store = store
+    init(_ query: StoreQuery, _ keys: Serde<Key>, _ values: Serde<Value>) {
+        self.query = query
         self.keys = keys
         self.values = values
-        self.options = options
+    }
+
+    /// The store's name.
+    public var store: String { query.store }
+
+    /// What reads see and wait for.
+    public var options: QueryOptions {
+        get { query.options }
+        set { query.options = newValue }
     }
 
     /// The same store, read in another way.
@@ -51,37 +50,28 @@ public struct KeyValueView<Key, Value>: Sendable {
 
     /// The row of a key, with its timestamp; nil if there is none.
     public func row(of key: Key, partition: Int32? = nil) async throws(QueryError) -> KeyValueRow<Key, Value>? {
-        let bytes = try encode(key)
-        let place: Int32
-        if let partition { place = partition } else { place = try application.partition(ofStore: store, for: bytes) }
-        let row = try await ask(partition: place) { $0.row(of: bytes) }
-        guard let row else { return nil }
-        return try decode(row)
+        let bytes = try query.encode(key, keys)
+        return try await query.row(bytes, key: bytes, partition: partition, decode).row
     }
 
     /// The partition that holds a key, if its records are spread by their keys.
     public func partition(of key: Key) throws(QueryError) -> Int32 {
-        try application.partition(ofStore: store, for: try encode(key))
+        try query.application.partition(ofStore: store, for: try query.encode(key, keys))
     }
 
-    /// The rows from one key through another, both included, in the order of the keys' bytes; nil for an open end. They are
-    /// read in pages while one goes through them.
+    /// The rows from one key through another, both included, in the order of the keys' bytes; nil for an open end.
     public func range(
         from first: Key? = nil,
         through last: Key? = nil,
         descending isDescending: Bool = false
-    ) throws(QueryError) -> KeyValueSequence<Key, Value> {
-        let lower: [UInt8]? = if let first { try encode(first) } else { nil }
-        let upper: StoredKeyRange.Upper = if let last { .through(try encode(last)) } else { .open }
-        return KeyValueSequence(
-            view: self,
-            range: StoredKeyRange(lower: lower, upper: upper, isDescending: isDescending),
-            partitionCount: try application.partitionCount(ofStore: store)
-        )
+    ) throws(QueryError) -> StoreRows<KeyValueRow<Key, Value>> {
+        let lower = try query.encode(optional: first, keys)
+        let upper = try query.encode(optional: last, keys).map(StoredRange.Upper.through) ?? .open
+        return try rows(StoredRange(lower: lower, upper: upper, isDescending: isDescending))
     }
 
     /// All rows.
-    public func all(descending isDescending: Bool = false) throws(QueryError) -> KeyValueSequence<Key, Value> {
+    public func all(descending isDescending: Bool = false) throws(QueryError) -> StoreRows<KeyValueRow<Key, Value>> {
         try range(descending: isDescending)
     }
 
@@ -89,56 +79,24 @@ public struct KeyValueView<Key, Value>: Sendable {
     public func prefix(
         _ prefix: Key,
         descending isDescending: Bool = false
-    ) throws(QueryError) -> KeyValueSequence<Key, Value> {
-        KeyValueSequence(
-            view: self,
-            range: StoredKeyRange(prefix: try encode(prefix), isDescending: isDescending),
-            partitionCount: try application.partitionCount(ofStore: store)
-        )
+    ) throws(QueryError) -> StoreRows<KeyValueRow<Key, Value>> {
+        try rows(StoredRange(prefix: try query.encode(prefix, keys), isDescending: isDescending))
     }
 
-    /// How many rows there are, in all partitions.
-    public func count() async throws(QueryError) -> Int {
+    /// How many rows there are, in all partitions, those included that are past their time to live and not removed yet.
+    public func approximateCount() async throws(QueryError) -> Int {
         var sum = 0
-        for partition in 0..<(try application.partitionCount(ofStore: store)) {
-            sum += try await ask(partition: partition) { $0.queriedTable.count }
-        }
+        for partition in try query.partitions() { sum += try await query.ask(partition) { $0.queriedTable.count } }
         return sum
     }
 
-    func page(_ range: StoredKeyRange, of partition: Int32) async throws(QueryError) -> StoredPage {
-        try await ask(partition: partition) { $0.page(range) }
+    private func rows(_ range: StoredRange) throws(QueryError) -> StoreRows<KeyValueRow<Key, Value>> {
+        StoreRows(query: query, range: range, partitions: try query.partitions(), decode: decode)
     }
 
-    private func ask<Answer: Sendable>(
-        partition: Int32,
-        _ body: @escaping @Sendable (any KeyValueQueries) -> Answer
-    ) async throws(QueryError) -> Answer {
-        let name = store
-        return try await application.ask(store, partition: partition, options) { store in
-            guard let rows = store as? any KeyValueQueries else { return .failure(.otherKind(store: name)) }
-            return .success(body(rows))
-        }
-    }
-
-    private func encode(_ key: Key) throws(QueryError) -> [UInt8] {
-        do {
-            if let bytes = try keys.bytes(of: key) { return bytes }
-        } catch {
-            throw .serde(store: store, reason: "\(error)")
-        }
-        throw .serde(store: store, reason: "a key cannot be null")
-    }
-
-    func decode(_ row: StoredRow) throws(QueryError) -> KeyValueRow<Key, Value> {
-        do {
-            return KeyValueRow(
-                key: try keys.value(of: row.key),
-                value: try values.value(of: row.value),
-                timestampMs: row.timestampMs
-            )
-        } catch {
-            throw .serde(store: store, reason: "\(error)")
+    private var decode: @Sendable (StoredRow) throws -> KeyValueRow<Key, Value> {
+        { [keys, values] row in
+            KeyValueRow(key: try keys.read(row.key), value: try values.read(row.value), timestampMs: row.timestampMs)
         }
     }
 }
@@ -157,7 +115,8 @@ extension KeyValueRow: Equatable where Key: Equatable, Value: Equatable {}
 extension KeyValueRow: Sendable where Key: Sendable, Value: Sendable {}
 
 extension StreamsApplication {
-    /// The rows of a key-value store, such as that of an aggregation or a table, while the application runs.
+    /// The rows of a key-value store, such as that of an aggregation, a table or a global table, while the application
+    /// runs.
     ///
     /// - Parameters:
     ///   - store: the store's name.
@@ -170,16 +129,22 @@ extension StreamsApplication {
         values: Serde<Value>,
         options: QueryOptions = QueryOptions()
     ) -> KeyValueView<Key, Value> {
-        KeyValueView(self, store, keys, values, options)
+        KeyValueView(StoreQuery(application: self, store: store, kind: .keyValue, options: options), keys, values)
     }
-}
 
-extension KeyValueState: KeyValueQueries {
-    @usableFromInline package var queriedTable: ByteTable { table }
-    @usableFromInline package var areRowsTimestamped: Bool { true }
-}
+    /// The rows of a key-value store of a processor, while the application runs.
+    public func keyValues<Key, Value>(
+        of store: StoreReference<KeyValueStore<Key, Value>>,
+        options: QueryOptions = QueryOptions()
+    ) -> KeyValueView<Key, Value> {
+        keyValues(of: store.name, keys: store.serdes.keys, values: store.serdes.values, options: options)
+    }
 
-extension KeyValueRows: KeyValueQueries {
-    @usableFromInline package var queriedTable: ByteTable { table }
-    @usableFromInline package var areRowsTimestamped: Bool { isTimestamped }
+    /// The rows of a key-value store of a processor, while the application runs.
+    public func keyValues<Key, Value>(
+        of store: StoreReference<TimestampedKeyValueStore<Key, Value>>,
+        options: QueryOptions = QueryOptions()
+    ) -> KeyValueView<Key, Value> {
+        keyValues(of: store.name, keys: store.serdes.keys, values: store.serdes.values, options: options)
+    }
 }

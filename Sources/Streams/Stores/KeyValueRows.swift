@@ -80,7 +80,7 @@ final class KeyValueRows: TaskStore {
         }
     }
 
-    private func isVisible(_ entry: Int) -> Bool {
+    func isVisible(_ entry: Int) -> Bool {
         guard let lifetime else { return true }
         return timestampMs(at: entry) > lifetime.expiredThroughMs
     }

@@ -12,7 +12,7 @@ import MillraceTopology
 final class SessionRows: ExpiringStore, LifecycleParticipant {
     @usableFromInline let name: String
     @usableFromInline let isLogged: Bool
-    private let sessions: SessionTable
+    let sessions: SessionTable
     private let record: UnsafeMutablePointer<CurrentRecord>
     private let changelog: ChangelogOutput?
     /// What `record` lies in, however long the user's code keeps the store.

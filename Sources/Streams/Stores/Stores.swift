@@ -49,7 +49,8 @@ public enum Stores {
             formerName: renamedFrom
         )
         let timeToLiveMs = timeToLive.map { max(1, $0.wholeMilliseconds) }
-        return StoreReference(definition, problem: lifetimeProblem(timeToLive)) { definition, context in
+        let serdes = StoreSerdes(keys: keys, values: values)
+        return StoreReference(definition, serdes, problem: lifetimeProblem(timeToLive)) { definition, context in
             let rows = context.store(named: definition.name) {
                 KeyValueRows(definition, isTimestamped: false, timeToLiveMs: timeToLiveMs, in: context)
             }
@@ -91,7 +92,8 @@ public enum Stores {
             formerName: renamedFrom
         )
         let timeToLiveMs = timeToLive.map { max(1, $0.wholeMilliseconds) }
-        return StoreReference(definition, problem: lifetimeProblem(timeToLive)) { definition, context in
+        let serdes = StoreSerdes(keys: keys, values: values)
+        return StoreReference(definition, serdes, problem: lifetimeProblem(timeToLive)) { definition, context in
             let rows = context.store(named: definition.name) {
                 KeyValueRows(definition, isTimestamped: true, timeToLiveMs: timeToLiveMs, in: context)
             }
@@ -130,7 +132,8 @@ public enum Stores {
             formerName: renamedFrom
         )
         let problem = historyRetention < .zero ? "its history retention, \(historyRetention), is negative" : nil
-        return StoreReference(definition, problem: problem) { definition, context in
+        let serdes = StoreSerdes(keys: keys, values: values)
+        return StoreReference(definition, serdes, problem: problem) { definition, context in
             let rows = context.store(named: definition.name) {
                 VersionedRows(definition, historyMs: historyMs, in: context)
             }
@@ -185,7 +188,8 @@ public enum Stores {
         } else if retentionMs < sizeMs {
             problem = "its retention, \(retention), is shorter than its windows, \(size)"
         }
-        return StoreReference(definition, problem: problem) { definition, context in
+        let serdes = StoreSerdes(keys: keys, values: values)
+        return StoreReference(definition, serdes, problem: problem) { definition, context in
             let rows = context.store(named: definition.name) {
                 WindowRows(
                     definition,
@@ -230,7 +234,8 @@ public enum Stores {
             formerName: renamedFrom
         )
         let problem = retention < .zero ? "its retention, \(retention), is negative" : nil
-        return StoreReference(definition, problem: problem) { definition, context in
+        let serdes = StoreSerdes(keys: keys, values: values)
+        return StoreReference(definition, serdes, problem: problem) { definition, context in
             let rows = context.store(named: definition.name) {
                 SessionRows(definition, retentionMs: retentionMs, in: context)
             }

@@ -113,7 +113,10 @@ public struct VersionedStore<Key, Value> {
     ) throws -> [VersionedValue<Value>] {
         var found: [VersionedValue<Value>] = []
         let bytes = try scratch.encode(key, keys, in: rows.name)
-        try rows.table.forEachVersion(of: bytes, from: firstMs, through: lastMs) { found.append(try decode($0)) }
+        try rows.table.forEachVersion(of: bytes, from: firstMs, through: lastMs) {
+            found.append(try decode($0))
+            return true
+        }
         return found
     }
 

@@ -12,7 +12,7 @@ import MillraceTopology
 final class WindowRows: ExpiringStore, LifecycleParticipant {
     @usableFromInline let name: String
     @usableFromInline let isLogged: Bool
-    private let windows: WindowTable
+    let windows: WindowTable
     private let sizeMs: Int64
     private let record: UnsafeMutablePointer<CurrentRecord>
     private let changelog: ChangelogOutput?

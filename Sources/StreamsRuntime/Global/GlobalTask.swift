@@ -57,6 +57,9 @@ package final class GlobalTask {
     /// Records left out because something failed at them.
     package var skippedRecords: Int { context.failures.skippedRecords }
 
+    /// The offset of the record that comes next in a partition; nil before the first.
+    func position(of partition: TopicPartition) -> Int64? { queues[partition]?.position }
+
     /// Takes in what was read of a partition; returns how many records.
     ///
     /// - Parameter wallClockMs: the wall clock, in milliseconds since 1970.

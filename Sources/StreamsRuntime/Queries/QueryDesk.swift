@@ -2,21 +2,6 @@ import MillraceLogClient
 import MillracePrimitives
 import Synchronization
 
-/// A question to one partition of a store.
-struct QueryRequest: Sendable {
-    let number: Int
-    let task: TaskId
-    let store: String
-    let isolation: QueryIsolation
-    let bound: [TopicPartition: Int64]
-    /// When it is given up, by the monotonic clock, in nanoseconds.
-    let deadline: Int64
-    /// Called once, on the task's thread.
-    let answer: @Sendable (any TaskStore) -> Void
-    /// Called once, instead.
-    let fail: @Sendable (QueryError) -> Void
-}
-
 /// Where questions wait for the threads whose tasks can answer them.
 ///
 /// A query runs on the thread that owns the store, between two slices of its work, when no record is under way: it can see
@@ -25,17 +10,21 @@ final class QueryDesk: Sendable {
     /// How many queries may wait.
     static let waitingMaximum = 10_000
 
-    private struct State {
+    fileprivate struct State {
         var isOpen = false
         var threadCount = 0
         var lastNumber = 0
+        /// The tasks of each thread that has set them up.
+        var tasks: [Int: [TaskMetadata]] = [:]
         var owners: [TaskId: Int] = [:]
-        var settledThreads: Set<Int> = []
-        /// The questions to each thread.
-        var waiting: [Int: [QueryRequest]] = [:]
+        /// The questions that each thread has not looked at yet.
+        var inboxes: [Int: [QueryRequest]] = [:]
         /// The questions to tasks that no thread has now.
         var homeless: [QueryRequest] = []
-        var count = 0
+        /// All that are not settled, by number.
+        var open: [Int: QueryRequest] = [:]
+        /// How far the changelogs of tasks were read that each thread is restoring.
+        var restored: [Int: [TopicPartition: Int64]] = [:]
     }
 
     private let state = Mutex(State())
@@ -53,16 +42,11 @@ final class QueryDesk: Sendable {
     /// Ends; whatever waits fails.
     func close() {
         let left = state.withLock { state in
-            defer {
-                state.isOpen = false
-                state.waiting = [:]
-                state.homeless = []
-                state.count = 0
-                count.store(0, ordering: .relaxed)
-            }
-            return state.waiting.values.flatMap { $0 } + state.homeless
+            defer { state = State() }
+            count.store(0, ordering: .releasing)
+            return state.open.values.sorted { $0.number < $1.number }
         }
-        for request in left { request.fail(.notRunning) }
+        for request in left { _ = request.settle(as: .notRunning) }
     }
 
     func nextNumber() -> Int {
@@ -72,39 +56,68 @@ final class QueryDesk: Sendable {
         }
     }
 
-    /// Takes a question; returns the thread to be woken.
+    // The askers' side
+
+    /// Takes a question, to be posted at once or later; false if it was refused.
+    func admit(_ request: QueryRequest) -> Bool {
+        let refusal = state.withLock { state -> QueryError? in
+            guard state.isOpen else { return .notRunning }
+            guard state.open.count < Self.waitingMaximum else { return .tooManyWaiting(state.open.count) }
+            state.open[request.number] = request
+            count.store(state.open.count, ordering: .releasing)
+            return nil
+        }
+        if let refusal { _ = request.settle(as: refusal) }
+        return refusal == nil
+    }
+
+    /// Hands a question that was admitted to the thread that has its task; returns the thread, to be woken.
     func post(_ request: QueryRequest) -> Int? {
         let (thread, refusal) = state.withLock { state -> (Int?, QueryError?) in
             guard state.isOpen else { return (nil, .notRunning) }
-            guard state.count < Self.waitingMaximum else { return (nil, .tooManyWaiting(state.count)) }
-            let owner = state.owners[request.task]
-            if owner == nil, state.settledThreads.count == state.threadCount {
-                return (nil, .partitionNotHere(store: request.store, partition: request.task.partition))
+            guard let owner = state.owner(of: request.task) else {
+                if state.isSettled { return (nil, Self.elsewhere(request)) }
+                state.homeless.append(request)
+                return (nil, nil)
             }
-            if let owner { state.waiting[owner, default: []].append(request) } else { state.homeless.append(request) }
-            recount(&state, 1)
+            request.obstacle = .timedOut(store: request.store, partition: request.task.partition)
+            state.inboxes[owner, default: []].append(request)
             return (owner, nil)
         }
-        if let refusal { request.fail(refusal) }
+        if let refusal { fail(request, refusal) }
         return thread
     }
 
     /// Gives a question up whose asker was cancelled, unless it is being answered.
     func cancel(_ number: Int) {
-        let found = state.withLock { state -> QueryRequest? in
-            if let index = state.homeless.firstIndex(where: { $0.number == number }) {
-                recount(&state, -1)
-                return state.homeless.remove(at: index)
-            }
-            for thread in state.waiting.keys {
-                if let index = state.waiting[thread]?.firstIndex(where: { $0.number == number }) {
-                    recount(&state, -1)
-                    return state.waiting[thread]?.remove(at: index)
-                }
-            }
-            return nil
+        guard let request = state.withLock({ $0.open[number] }) else { return }
+        fail(request, .cancelled)
+    }
+
+    /// Gives a question up.
+    func fail(_ request: QueryRequest, _ error: QueryError) {
+        if request.settle(as: error) { forget(request) }
+    }
+
+    /// Gives up the questions whose time was over by then, wherever they wait.
+    func expire(deadline: Int64) {
+        let late = state.withLock { state in
+            let late = state.open.values.filter { $0.deadline <= deadline }
+            if !late.isEmpty { state.homeless.removeAll { $0.deadline <= deadline } }
+            return late
         }
-        found?.fail(.cancelled)
+        for request in late { fail(request, request.obstacle) }
+    }
+
+    private func forget(_ request: QueryRequest) {
+        state.withLock { state in
+            state.open[request.number] = nil
+            count.store(state.open.count, ordering: .releasing)
+        }
+    }
+
+    private static func elsewhere(_ request: QueryRequest) -> QueryError {
+        .partitionNotHere(store: request.store, partition: request.task.partition)
     }
 
     // The threads' side
@@ -113,90 +126,77 @@ final class QueryDesk: Sendable {
     var isIdle: Bool { count.load(ordering: .acquiring) == 0 }
 
     /// A thread has set up these tasks, and those only.
-    func assign(_ tasks: [TaskId], to thread: Int) {
+    func assign(_ tasks: [TaskMetadata], to thread: Int) {
         let stranded = state.withLock { state -> [QueryRequest] in
-            state.owners = state.owners.filter { $0.value != thread }
-            for task in tasks { state.owners[task] = thread }
-            state.settledThreads.insert(thread)
-            var left: [QueryRequest] = []
-            for request in state.homeless {
-                if let owner = state.owners[request.task] {
-                    state.waiting[owner, default: []].append(request)
+            state.give(tasks, to: thread)
+            let homeless = state.homeless
+            state.homeless = []
+            for request in homeless {
+                if let owner = state.owner(of: request.task) {
+                    request.obstacle = .timedOut(store: request.store, partition: request.task.partition)
+                    state.inboxes[owner, default: []].append(request)
                 } else {
-                    left.append(request)
+                    state.homeless.append(request)
                 }
             }
-            guard state.settledThreads.count == state.threadCount else {
-                state.homeless = left
-                return []
-            }
-            state.homeless = []
-            recount(&state, -left.count)
-            return left
+            guard state.isSettled else { return [] }
+            defer { state.homeless = [] }
+            return state.homeless
         }
-        for request in stranded {
-            request.fail(.partitionNotHere(store: request.store, partition: request.task.partition))
-        }
+        for request in stranded { fail(request, Self.elsewhere(request)) }
     }
 
     /// A thread has let go of its tasks; their questions wait for the next owner.
-    func release(_ thread: Int) {
+    ///
+    /// - Parameter waiting: those that it had taken already.
+    func release(_ thread: Int, _ waiting: [QueryRequest]) {
         state.withLock { state in
-            state.owners = state.owners.filter { $0.value != thread }
-            state.settledThreads.remove(thread)
-            state.homeless += state.waiting.removeValue(forKey: thread) ?? []
+            state.give(nil, to: thread)
+            for request in waiting + (state.inboxes.removeValue(forKey: thread) ?? []) where !request.isSettled {
+                request.obstacle = .restoring(store: request.store, partition: request.task.partition)
+                state.homeless.append(request)
+            }
         }
     }
 
-    /// What a thread finds out about a question.
-    enum Readiness {
-        case ready
-        case notYet
-        case failed(QueryError)
+    /// The questions that have come for a thread since it asked last.
+    func collect(for thread: Int) -> [QueryRequest] {
+        state.withLock { $0.inboxes.removeValue(forKey: thread) ?? [] }
     }
 
-    /// Takes some of a thread's questions that can be answered now, and gives up those that have waited too long, also
-    /// for other threads.
-    func take(
-        for thread: Int,
-        now: Int64,
-        maximumCount: Int,
-        _ readiness: (QueryRequest) -> Readiness
-    ) -> (ready: [QueryRequest], hasMore: Bool) {
-        var ready: [QueryRequest] = []
-        var failed: [(QueryRequest, QueryError)] = []
-        var hasMore = false
-        state.withLock { state in
-            var left: [QueryRequest] = []
-            for request in state.waiting[thread] ?? [] {
-                switch readiness(request) {
-                case .ready where ready.count < maximumCount: ready.append(request)
-                case .ready:
-                    hasMore = true
-                    left.append(request)
-                case .failed(let error): failed.append((request, error))
-                case .notYet where request.deadline <= now: failed.append((request, Self.timedOut(request)))
-                case .notYet: left.append(request)
-                }
-            }
-            state.waiting[thread] = left
-            let late = state.homeless.filter { $0.deadline <= now }
-            if !late.isEmpty {
-                failed += late.map { ($0, Self.timedOut($0)) }
-                state.homeless.removeAll { $0.deadline <= now }
-            }
-            recount(&state, -ready.count - failed.count)
-        }
-        for (request, error) in failed { request.fail(error) }
-        return (ready, hasMore)
+    /// Answers a question.
+    func answer(_ request: QueryRequest, with store: any TaskStore) {
+        if request.settle(with: store) { forget(request) }
     }
 
-    private static func timedOut(_ request: QueryRequest) -> QueryError {
-        .timedOut(store: request.store, partition: request.task.partition)
+    /// A thread is reading a changelog: this is where its store has got to.
+    func restored(_ changelog: TopicPartition, upTo position: Int64, by thread: Int) {
+        state.withLock { $0.restored[thread, default: [:]][changelog] = position }
     }
 
-    private func recount(_ state: inout State, _ difference: Int) {
-        state.count += difference
-        count.store(state.count, ordering: .releasing)
+    // What there is
+
+    /// The tasks of each thread that has any.
+    var tasks: [Int: [TaskMetadata]] { state.withLock { $0.tasks } }
+
+    /// How far the changelogs of tasks that are being restored were read.
+    var restoredPositions: [TopicPartition: Int64] {
+        state.withLock { $0.restored.values.reduce(into: [:]) { $0.merge($1) { max($0, $1) } } }
+    }
+}
+
+extension QueryDesk.State {
+    /// Whether all threads have set up what was assigned to them.
+    fileprivate var isSettled: Bool { tasks.count == threadCount }
+
+    /// The thread that can answer for a task. The copies of global stores are the same on every thread; one is asked as
+    /// long as it is there, so that what is read goes on in time.
+    fileprivate func owner(of task: TaskId) -> Int? { task == .global ? tasks.keys.min() : owners[task] }
+
+    fileprivate mutating func give(_ newTasks: [TaskMetadata]?, to thread: Int) {
+        owners = owners.filter { $0.value != thread }
+        tasks[thread] = newTasks
+        restored[thread] = nil
+        for task in newTasks ?? [] { owners[task.id] = thread }
     }
 }
