@@ -48,6 +48,7 @@ public struct StoreRows<Row>: AsyncSequence, Sendable {
             }
 
             var isEmpty: Bool { position == page.count }
+            var wantsPage: Bool { isEmpty && rest != nil }
         }
 
         let rows: StoreRows
@@ -55,9 +56,13 @@ public struct StoreRows<Row>: AsyncSequence, Sendable {
         var count = 0
 
         /// The next row; nil after the last one.
-        public mutating func next() async throws(QueryError) -> Row? {
+        public mutating func next() async throws(QueryError) -> Row? { try await next(isolation: nil) }
+
+        /// The next row; nil after the last one. Rows of a page that was read already come without leaving the caller's
+        /// actor.
+        public mutating func next(isolation actor: isolated (any Actor)?) async throws(QueryError) -> Row? {
             guard count < rows.countMax else { return nil }
-            try await fill()
+            if parts.contains(where: \.wantsPage) { try await fill(isolation: actor) }
             var best: Int?
             for index in parts.indices where !parts[index].isEmpty {
                 if best.map({ comes(index, before: $0) }) ?? true { best = index }
@@ -78,12 +83,12 @@ public struct StoreRows<Row>: AsyncSequence, Sendable {
         }
 
         /// Reads the next pages of the partitions that have no row at hand, side by side.
-        private mutating func fill() async throws(QueryError) {
+        private mutating func fill(isolation actor: isolated (any Actor)?) async throws(QueryError) {
             while true {
-                let wanted = parts.indices.filter { parts[$0].isEmpty && parts[$0].rest != nil }
+                let wanted = parts.indices.filter { parts[$0].wantsPage }
                 if wanted.isEmpty { return }
                 if wanted.count == 1 {
-                    try await fill(wanted[0])
+                    try await fill(wanted[0], isolation: actor)
                     continue
                 }
                 let (query, left) = (rows.query, rows.countMax - count)
@@ -105,7 +110,7 @@ public struct StoreRows<Row>: AsyncSequence, Sendable {
             }
         }
 
-        private mutating func fill(_ index: Int) async throws(QueryError) {
+        private mutating func fill(_ index: Int, isolation actor: isolated (any Actor)?) async throws(QueryError) {
             guard let rest = parts[index].rest else { return }
             let partition = parts[index].partition
             take(try await rows.query.page(rest, of: partition, rowCountMax: rows.countMax - count), into: index)
