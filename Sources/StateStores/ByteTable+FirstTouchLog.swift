@@ -111,18 +111,21 @@ extension ByteTable {
     // Flush
 
     /// Visits each key written since the last flush once, in the order of their first writes, and forgets them. Keys that
-    /// had no value then and have none now are left out.
+    /// had no value then and have none now are left out, unless somebody may have read what they had in between.
     ///
     /// The visitor may write to the table. A key that is still to come is then visited with its newest value; a key that
     /// was visited, and a new one, becomes dirty again and waits for the next flush. When the visitor throws, the
     /// keys after the one it threw for stay dirty.
     @inlinable
-    package func flush<Failure: Error>(_ visit: (DirtyEntry) throws(Failure) -> Void) throws(Failure) {
+    package func flush<Failure: Error>(
+        includingVanished: Bool = false,
+        _ visit: (DirtyEntry) throws(Failure) -> Void
+    ) throws(Failure) {
         precondition(remembering.contains(.dirtyEntries), "only a table with a record cache is flushed")
         defer { forgetFlushed() }
         let end = state.pointee.logCount
         while state.pointee.logFlushed < end {
-            if let dirty = takeNextDirty() { try visit(dirty) }
+            if let dirty = takeNextDirty(includingVanished) { try visit(dirty) }
         }
     }
 
@@ -143,7 +146,7 @@ extension ByteTable {
 
     /// Moves the floor past the next record and returns what to visit for it.
     @usableFromInline
-    func takeNextDirty() -> DirtyEntry? {
+    func takeNextDirty(_ includingVanished: Bool) -> DirtyEntry? {
         let index = state.pointee.logFlushed
         let record = state.pointee.log[index]
         let entry = Int(record.entry)
@@ -151,7 +154,7 @@ extension ByteTable {
         state.pointee.touchFloor = state.pointee.logBase &+ UInt32(truncatingIfNeeded: index + 1)
         state.pointee.dirtyBytes -= dirtyBytes(of: record)
         let hasValue = hasValue(at: entry)
-        if !hasValue && record.oldCount < 0 { return nil }
+        if !hasValue && record.oldCount < 0 && !includingVanished { return nil }
         return DirtyEntry(
             entry: entry,
             key: key(at: entry),

@@ -214,4 +214,26 @@ struct ForeignKeyJoinDriverTests {
         try order(driver, "o2", "ann/2", at: 3)
         #expect(try texts(driver) == ["o1=ann/1 A@2", "o2=ann/2 A@3"])
     }
+
+    @Test(
+        "a row that came and went between two commits, and was looked up meanwhile, is taken back",
+        arguments: [true, false]
+    )
+    func vanished(isLeft: Bool) throws {
+        let driven = try Driven(cacheMaximumBytes: 1 << 20, commitMode: .explicit) { builder in
+            // Its changes are passed on at once, those of the other table at the commit.
+            let left = builder.table("in", keys: .utf8, values: .utf8, store: StoreOptions(name: "l", isCached: false))
+            let right = builder.table("other", keys: .utf8, values: .utf8, store: "r")
+            let joined =
+                isLeft
+                ? left.leftJoin(right, foreignKey: { $0 }) { value, row in "\(value)+\(row ?? "-")" }
+                : left.join(right, foreignKey: { $0 }) { value, row in "\(value)+\(row)" }
+            joined.toStream().to("out", values: .utf8)
+        }
+        #expect(try driven.updates(("r1", "R"), in: "other").isEmpty)
+        #expect(try driven.updates(("l1", "r1")) == ["l1=r1+R"])
+        #expect(try driven.updates(("r1", nil), in: "other").isEmpty)
+        try driven.driver.commit()
+        #expect(try driven.outputs() == [isLeft ? "l1=r1+-" : "l1=nil"])
+    }
 }

@@ -31,6 +31,9 @@ final class KeyValueState<Key, Value>: TaskStore {
     /// What removes rows past their time when time goes on without records.
     @usableFromInline var expiring: FlushAction<KeyValueState<Key, Value>>?
     @usableFromInline let held: HeldUpdates
+    /// Whether operators look rows up, which may then see what comes and goes between two flushes: they are told that it is
+    /// gone.
+    @usableFromInline var isLookedUp = false
 
     @usableFromInline
     init(
@@ -239,6 +242,7 @@ final class KeyValueState<Key, Value>: TaskStore {
     /// Looks rows up for an operator of the same task, which must not keep the lookup longer than the task has the store.
     @inlinable
     func lookup() -> RowLookup<Key, Value> {
+        isLookedUp = true
         // The store passes on to operators that look up in other stores, and those to operators that look up in this one:
         // references would make a ring. The task's context owns all stores for as long as its operators run.
         let store = Unmanaged.passUnretained(self)
@@ -308,7 +312,7 @@ final class KeyValueState<Key, Value>: TaskStore {
 
     @inlinable
     func flushEntries(to next: Out<Key, Change<Value>>) throws {
-        try table.flush { (dirty) throws in
+        try table.flush(includingVanished: isLookedUp) { (dirty) throws in
             let timestamp = dirty.context.timestampMs
             let newBytes = dirty.newValue.map { UnsafeRawBufferPointer(rebasing: $0[TimestampedValue.headCount...]) }
             try changelog?.append(key: dirty.key, value: newBytes, timestamp: timestamp)
