@@ -45,7 +45,11 @@ struct SensorCleaning: Example {
         }
         let rejected = try await topics.records(of: "rejected")
         func share(_ exception: String) -> Int {
-            rejected.count { $0.headers["__streams.errors.exception"] == Array(exception.utf8) }
+            rejected.count { record in
+                // The full name of the error's type, its module's included.
+                let name = String(decoding: record.headers["__streams.errors.exception"] ?? [], as: UTF8.self)
+                return name.split(separator: ".").last.map(String.init) == exception
+            }
         }
         return """
             \(table.text)
