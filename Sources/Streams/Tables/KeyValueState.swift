@@ -31,9 +31,8 @@ final class KeyValueState<Key, Value>: TaskStore {
     /// What removes rows past their time when time goes on without records.
     @usableFromInline var expiring: FlushAction<KeyValueState<Key, Value>>?
     @usableFromInline let held: HeldUpdates
-    /// Whether operators look rows up, which may then see what comes and goes between two flushes: they are told that it is
-    /// gone.
-    @usableFromInline var isLookedUp = false
+    /// Whether what comes and goes between two flushes is passed on as gone, because it may have been looked up.
+    @usableFromInline var tellsOfVanished = false
 
     @usableFromInline
     init(
@@ -242,12 +241,11 @@ final class KeyValueState<Key, Value>: TaskStore {
     /// Looks rows up for an operator of the same task, which must not keep the lookup longer than the task has the store.
     @inlinable
     func lookup() -> RowLookup<Key, Value> {
-        isLookedUp = true
         // The store passes on to operators that look up in other stores, and those to operators that look up in this one:
         // references would make a ring. The task's context owns all stores for as long as its operators run.
         let store = Unmanaged.passUnretained(self)
         let scratch = Scratch()
-        return RowLookup { key in
+        var lookup = RowLookup<Key, Value> { key in
             let writer = scratch.key
             writer.pointee.removeAll()
             return try store._withUnsafeGuaranteedRef { store in
@@ -255,6 +253,8 @@ final class KeyValueState<Key, Value>: TaskStore {
                 return try withExtendedLifetime(scratch) { try store.row(writer.pointee.bytes) }
             }
         }
+        lookup.willAnswer = { store._withUnsafeGuaranteedRef { $0.tellsOfVanished = true } }
+        return lookup
     }
 
     /// The row of a key.
@@ -312,7 +312,7 @@ final class KeyValueState<Key, Value>: TaskStore {
 
     @inlinable
     func flushEntries(to next: Out<Key, Change<Value>>) throws {
-        try table.flush(includingVanished: isLookedUp) { (dirty) throws in
+        try table.flush(includingVanished: tellsOfVanished) { (dirty) throws in
             let timestamp = dirty.context.timestampMs
             let newBytes = dirty.newValue.map { UnsafeRawBufferPointer(rebasing: $0[TimestampedValue.headCount...]) }
             try changelog?.append(key: dirty.key, value: newBytes, timestamp: timestamp)

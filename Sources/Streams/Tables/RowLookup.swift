@@ -12,6 +12,9 @@ struct RowLookup<Key, Value> {
     @usableFromInline let latest: (Key) throws -> Row?
     /// The row of a key that was valid at a time, in milliseconds; of a table without versions, the latest.
     @usableFromInline let asOf: (Key, Int64) throws -> Row?
+    /// Says that results are made of rows as they are found, not when the table passes them on: a row that comes and goes
+    /// between two flushes is then passed on as gone.
+    @usableFromInline var willAnswer: () -> Void = {}
 
     /// The lookup of a versioned table.
     @inlinable
@@ -31,7 +34,7 @@ struct RowLookup<Key, Value> {
     @inlinable
     func mapped<NewValue>(_ step: RowStep<Key, Value, NewValue>, _ guarded: OperatorGuard) -> RowLookup<Key, NewValue> {
         let (latest, asOf) = (latest, asOf)
-        return RowLookup<Key, NewValue>(
+        var mapped = RowLookup<Key, NewValue>(
             latest: { key in
                 let row = try latest(key)
                 guard case .some(.some(let value)) = try guarded.attempt({ try step.run(key, row?.value) }) else {
@@ -47,6 +50,8 @@ struct RowLookup<Key, Value> {
                 return (value, row?.timestampMs ?? -1)
             }
         )
+        mapped.willAnswer = willAnswer
+        return mapped
     }
 }
 

@@ -135,6 +135,7 @@ extension KTable {
             let state = context.store(named: definition.name) { SubscriptionState(definition, in: context) }
             let sender = AnswerSender(answerName, to: context.output(to: answers), in: context)
             let lookup = rows.compose(context)
+            lookup.willAnswer()
             let guarded = context.guarded(answerName)
             let record = context.record
             return Out { key, subscription, timestamp in
