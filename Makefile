@@ -14,7 +14,7 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .SILENT:
-.PHONY: run example test simulate conformance-log conformance-streams bench bench-engine manual format lint clean help packages python
+.PHONY: run example test simulate conformance-log conformance-streams bench bench-engine count-instructions manual format lint clean help packages python
 
 run: packages ## Count words: INPUT="file or folder …" (- is standard input), DATA=folder, ARGS="more options"
 	$(swift) build -c release --product word-count </dev/null
@@ -50,6 +50,14 @@ bench: packages ## Run the benchmarks beside the floor in C: ARGS="options"
 	$(swift) build -c release --package-path Benchmarks --product millrace-bench </dev/null
 	exec Benchmarks/.build/release/millrace-bench $(ARGS)
 
+bench-%: packages ## Run one benchmark: pipe, count, wordcount, window, join, produce, fetch or restore; ARGS="options"
+	$(swift) build -c release --package-path Benchmarks --product millrace-bench </dev/null
+	exec Benchmarks/.build/release/millrace-bench --only $* $(ARGS)
+
+count-instructions: packages ## Count the instructions per record of the hot paths: ARGS=--record keeps them
+	$(swift) build -c release --package-path Benchmarks --product hot-paths </dev/null
+	scripts/count-instructions $(ARGS)
+
 bench-engine: packages ## Time the engine's parts one by one: encode, decode, append, fetch, look-up, CRC, codecs, commit
 	$(swift) package --package-path Benchmarks --allow-writing-to-package-directory benchmark --target Engine --no-progress
 
@@ -67,7 +75,7 @@ clean: ## Remove what was built (data stays)
 	rm -rf .build Benchmarks/.build
 
 help: ## List these commands
-	awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	awk -F ':[^#]*## ' '/^[a-z%-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 packages:
 	scripts/install-packages

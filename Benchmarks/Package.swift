@@ -18,10 +18,23 @@ let package = Package(
     targets: [
         // The floor is optimised in every configuration: a slow floor would flatter what is measured against it.
         .target(name: "CFloor", cSettings: [.unsafeFlags(["-O3"])]),
+        .target(
+            name: "Workloads",
+            dependencies: [.product(name: "Millrace", package: "millrace")],
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "hot-paths",
+            dependencies: [
+                "Workloads", .product(name: "Millrace", package: "millrace"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict
+        ),
         .executableTarget(
             name: "millrace-bench",
             dependencies: [
-                "CFloor", .product(name: "Millrace", package: "millrace"),
+                "CFloor", "Workloads", .product(name: "Millrace", package: "millrace"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict

@@ -1,4 +1,5 @@
 import Millrace
+import Workloads
 
 /// What the log itself does on one core, beside copying memory and writing to the disk.
 enum EngineWorkload: String, CaseIterable {
@@ -24,9 +25,14 @@ struct EngineBench {
             let path = directory + "/disk"
             return try Resources.sample(records: bench.records) { try Resources.writeFile(path, bytes: bytes) }
         case .produce:
-            try await bench.admin.createTopic(NewTopic("output", partitions: FrameworkBench.partitions))
+            try await bench.admin.createTopic(NewTopic("output", partitions: Input.partitions))
             let sample = try Resources.sample(records: bench.records) {
-                try bench.produce(to: "output", acknowledgement: .durable)
+                try Input.records.write(
+                    records: bench.records,
+                    to: bench.broker,
+                    topic: "output",
+                    acknowledgement: .durable
+                )
             }
             try await bench.removeOutputs()
             return sample
@@ -56,7 +62,7 @@ struct EngineBench {
         settings.isolation = .readCommitted
         let consumer = try bench.broker.connectConsumer(settings)
         defer { consumer.close() }
-        let partitions = (0..<FrameworkBench.partitions).map { TopicPartition("input", $0) }
+        let partitions = (0..<Input.partitions).map { TopicPartition(Input.records.rawValue, $0) }
         try consumer.assign(partitions)
         for partition in partitions { try consumer.seek(partition, to: 0) }
         var records: Int64 = 0

@@ -1,23 +1,27 @@
 import CFloor
+import Workloads
 
 /// The same work as a workload of the framework, by hand in C on one core.
 struct Floor {
     let directory: String
     let records: Int64
-    let commitMs: Int64
+
+    /// Whether somebody has written a workload by hand.
+    static func has(_ workload: Workload) -> Bool { !workload.floorOutputs.isEmpty }
 
     /// Writes the input, which is not timed.
     func generate() throws {
-        try withSettings { settings in _ = try floor_generate(settings).checked("the floor's input") }
+        try withSettings(commitMs: 100) { settings in _ = try floor_generate(settings).checked("the floor's input") }
     }
 
     /// Runs a workload once over the generated input, with fdatasync at each commit.
-    func run(_ workload: Workload) throws -> Sample {
-        try withSettings { settings in
+    func run(_ workload: Workload, commitMs: Int64) throws -> Sample {
+        try withSettings(commitMs: commitMs) { settings in
             let result =
                 switch workload {
                 case .pipe: floor_pipe(settings)
                 case .count: floor_count(settings)
+                case .wordcount, .window, .join: throw FloorError(what: "no floor for \(workload.rawValue)", number: 0)
                 }
             _ = try result.checked("the floor of \(workload.rawValue)")
             var stored: Int64 = 0
@@ -35,7 +39,7 @@ struct Floor {
         }
     }
 
-    private func withSettings<Result>(_ body: (floor_settings) throws -> Result) throws -> Result {
+    private func withSettings<Result>(commitMs: Int64, _ body: (floor_settings) throws -> Result) throws -> Result {
         try directory.withCString { directory in
             try body(
                 floor_settings(
@@ -57,6 +61,7 @@ extension Workload {
         switch self {
         case .pipe: ["pipe"]
         case .count: ["changelog", "count"]
+        case .wordcount, .window, .join: []
         }
     }
 }

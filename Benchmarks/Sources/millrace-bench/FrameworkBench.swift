@@ -1,5 +1,6 @@
 import Logging
 import Millrace
+import Workloads
 
 /// Runs workloads on an embedded broker, over the same kind of input as the floor has.
 struct FrameworkBench {
@@ -9,7 +10,6 @@ struct FrameworkBench {
     let records: Int64
     /// Makes the applications of this session new ones, which begin at the beginning.
     private let session: UInt64
-    static let partitions: Int32 = 4
 
     init(directory: String, records: Int64) async throws {
         var logger = Logger(label: "bench") { StreamLogHandler.standardError(label: $0) }
@@ -30,96 +30,98 @@ struct FrameworkBench {
         }
     }
 
-    /// Writes the input, unless a former run has left the same: keys from 0 to 99,999 and 100 lower-case letters.
-    func generate() async throws {
-        if try await admin.describeTopic("input") != nil {
-            var stored: Int64 = 0
-            for partition in 0..<Self.partitions {
-                stored += Int64(try await admin.offsetRange(of: TopicPartition("input", partition)).count)
-            }
-            if stored == records { return }
-            try await admin.deleteTopic("input")
+    /// Writes an input topic, unless a former run has left the same.
+    func prepare(_ input: Input, records: Int64) async throws {
+        if try await admin.describeTopic(input.rawValue) != nil {
+            if try await offsets(of: input.rawValue) == records { return }
+            try await admin.deleteTopic(input.rawValue)
         }
-        try await admin.createTopic(NewTopic("input", partitions: Self.partitions))
-        try produce(to: "input", acknowledgement: .written)
+        try await admin.createTopic(NewTopic(input.rawValue, partitions: Input.partitions))
+        try input.write(records: records, to: broker)
     }
 
-    /// Writes the session's records to a topic, on the calling thread.
-    func produce(to topic: String, acknowledgement: Acknowledgement) throws {
-        var settings = ProducerSettings()
-        settings.isIdempotent = false
-        settings.acknowledgement = acknowledgement
-        let connection = try broker.connectProducer(settings)
-        let batches = (0..<Self.partitions).map { _ in RecordBatchBuilder() }
-        var random = SeededRandom(seed: 42)
-        var value = [UInt8](repeating: 0, count: 100)
-        for index in value.indices { value[index] = UInt8(ascii: "a") + UInt8(index % 26) }
-        for number in 0..<records {
-            let key = (random.next() % 100_000).bigEndian
-            try withUnsafeBytes(of: key) { key in
-                let partition = Hashes.partition(forKey: key, of: Self.partitions)
-                let batch = batches[Int(partition)]
-                try value.withUnsafeBytes { value in
-                    if batch.append(key: key, value: value, timestamp: number) { return }
-                    try connection.send(batch, to: TopicPartition(topic, partition), onDelivery: nil)
-                    batch.reset()
-                    batch.append(key: key, value: value, timestamp: number)
-                }
-            }
+    private func offsets(of topic: String) async throws -> Int64 {
+        var stored: Int64 = 0
+        for partition in 0..<Input.partitions {
+            stored += Int64(try await admin.offsetRange(of: TopicPartition(topic, partition)).count)
         }
-        for partition in 0..<Self.partitions where !batches[Int(partition)].isEmpty {
-            try connection.send(batches[Int(partition)], to: TopicPartition(topic, partition), onDelivery: nil)
-        }
-        try connection.flush()
-        connection.close()
+        return stored
     }
 
     /// Runs a workload from the input's beginning to its end, the last commit included.
-    func run(_ workload: Workload, _ promise: Promise, threads: Int, commitMs: Int64, number: Int) async throws
-        -> Sample
-    {
+    func run(_ workload: Workload, _ measurement: Measurement, number: Int) async throws -> Sample {
+        try await admin.createTopic(NewTopic("output", partitions: Input.partitions))
+        let application = application("bench-\(session)-\(number)", try workload.topology(), measurement)
+        let sample = try await time(application) {
+            while application.progress.recordsProcessed < workload.processed(records: records),
+                application.state != .error
+            {
+                try await Task.sleep(for: .milliseconds(1))
+            }
+        }
+        try await check(workload)
+        try await removeOutputs()
+        return sample
+    }
+
+    /// Starts an application without local state, whose counts of all records lie in its changelog: from its start until
+    /// it is ready to process.
+    func restore(number: Int) async throws -> Sample {
+        try await admin.createTopic(NewTopic("output", partitions: Input.partitions))
         let id = "bench-\(session)-\(number)"
-        try await admin.createTopic(NewTopic("output", partitions: Self.partitions))
-        let application = StreamsApplication(
-            id: id,
-            topology: try workload.topology(),
-            on: broker,
-            configuration: promise.configuration(threads: threads, commitMs: commitMs),
-            logger: logger
-        )
+        let before = Measurement(subject: .application(.count), promise: .exactlyOnce, commitMs: 100)
+        try await application(id, try Workload.count.topology(), before).runUntilCaughtUp()
+        Resources.writeBack()
+        let application = application(id, try Workload.count.topology(), before)
+        var sample = try await time(application) {
+            while application.state != .running, application.state != .error {
+                try await Task.sleep(for: .milliseconds(1))
+            }
+        }
+        sample.records = application.progress.recordsRestored
+        try await removeOutputs()
+        return sample
+    }
+
+    private func application(_ id: String, _ topology: Topology, _ measurement: Measurement) -> StreamsApplication {
+        var configuration = StreamsConfiguration()
+        configuration.threads = measurement.threads
+        configuration.cacheMaximumBytes = 0
+        configuration.guarantee = measurement.promise == .exactlyOnce ? .exactlyOnce : .atLeastOnce
+        // What goes through a repartition topic is read after a commit.
+        let rarely: Duration = measurement.subject == .application(.wordcount) ? .seconds(1) : .seconds(3_600)
+        configuration.commitInterval = measurement.promise == .none ? rarely : .milliseconds(measurement.commitMs)
+        return StreamsApplication(id: id, topology: topology, on: broker, configuration: configuration, logger: logger)
+    }
+
+    /// Times an application from its start until `wait` returns and it has stopped.
+    private func time(_ application: StreamsApplication, _ wait: () async throws -> Void) async throws -> Sample {
         Resources.resetPeak()
         let cpu = Resources.cpuSeconds
         let clock = ContinuousClock()
         let start = clock.now
         async let running: Void = application.run()
-        while application.progress.recordsProcessed < records, application.state != .error {
-            try await Task.sleep(for: .milliseconds(1))
-        }
+        try await wait()
         application.stop()
         try await running
         let elapsed = clock.now - start
-        let sample = Sample(
+        return Sample(
             seconds: Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18,
             cpuSeconds: Resources.cpuSeconds - cpu,
             peakBytes: Resources.peakBytes,
             commits: application.progress.commits,
             records: Int(records)
         )
-        try await check(workload)
-        try await removeOutputs()
-        return sample
     }
 
-    /// The output must be there: every counted record, or about nine in ten.
+    /// The output must be there: every record that has a result, and the markers of the transactions.
     private func check(_ workload: Workload) async throws {
-        var stored: Int64 = 0
-        for partition in 0..<Self.partitions {
-            stored += Int64(try await admin.offsetRange(of: TopicPartition("output", partition)).count)
-        }
+        let stored = try await offsets(of: "output")
         let isRight =
             switch workload {
             case .pipe: stored > records * 88 / 100 && stored < records * 93 / 100
-            case .count: stored >= records
+            case .count, .window, .join: stored >= records
+            case .wordcount: stored >= Input.words(inLines: records)
             }
         guard isRight else { throw BenchError.outputDiffers("\(workload.rawValue): \(stored) offsets") }
     }

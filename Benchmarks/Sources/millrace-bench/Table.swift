@@ -1,35 +1,29 @@
 /// What was measured, as a table for people.
 struct Table {
-    /// A line of the table.
-    struct Row {
-        var workload: String
-        var promise: String
-        var threads: String
-        var samples: Samples
-        /// The median of the floor's runs in the same session.
-        var floor: Samples
-    }
+    let outcomes: [Outcome]
 
-    var rows: [Row] = []
-    /// The bytes of one record, key and value.
+    /// The bytes of one record of the input, key and value.
     static let recordBytes = 108
 
     func text() -> String {
         let titles = [
-            "workload", "promise", "threads", "records/s", "spread", "MB/s", "CPU s", "peak MB", "commits", "of floor",
+            "workload", "promise", "threads", "commit ms", "records/s", "slowest", "fastest", "spread", "CPU s",
+            "peak MB",
+            "commits", "of floor",
         ]
         var lines = [titles]
-        for row in rows {
-            guard let median = row.samples.median, let slowest = row.samples.slowest, let fastest = row.samples.fastest
+        for outcome in outcomes {
+            guard let median = outcome.samples.median, let slowest = outcome.samples.slowest,
+                let fastest = outcome.samples.fastest
             else { continue }
-            let spread = (fastest.recordsPerSecond - slowest.recordsPerSecond) / median.recordsPerSecond
-            let ratio = row.floor.median.map { median.recordsPerSecond / $0.recordsPerSecond }
             lines.append([
-                row.workload, row.promise, row.threads, grouped(Int(median.recordsPerSecond)),
-                "\(Int((spread * 100).rounded())) %",
-                grouped(Int(median.recordsPerSecond * Double(Self.recordBytes) / 1e6)), decimal(median.cpuSeconds),
-                median.peakBytes > 0 ? grouped(median.peakBytes >> 20) : "-", "\(median.commits)",
-                ratio.map(decimal) ?? "-",
+                outcome.measurement.workload, outcome.measurement.guarantee, "\(outcome.measurement.threads)",
+                outcome.measurement.commitMs > 0 ? "\(outcome.measurement.commitMs)" : "-",
+                Self.grouped(median.recordsPerSecond), Self.grouped(slowest.recordsPerSecond),
+                Self.grouped(fastest.recordsPerSecond), "\(Int((outcome.spread * 100).rounded())) %",
+                Self.decimal(median.cpuSeconds),
+                median.peakBytes > 0 ? Self.grouped(Double(median.peakBytes >> 20)) : "-", "\(median.commits)",
+                outcome.ratioToFloor.map(Self.decimal) ?? "-",
             ])
         }
         let widths = titles.indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
@@ -41,8 +35,9 @@ struct Table {
         }.joined(separator: "\n")
     }
 
-    private func grouped(_ number: Int) -> String {
-        var digits = Array(String(number))
+    /// A whole number with its thousands apart.
+    static func grouped(_ number: Double) -> String {
+        var digits = Array(String(Int(number.rounded())))
         var position = digits.count - 3
         while position > 0 {
             digits.insert(" ", at: position)
@@ -51,7 +46,8 @@ struct Table {
         return String(digits)
     }
 
-    private func decimal(_ number: Double) -> String {
+    /// A number with two decimals.
+    static func decimal(_ number: Double) -> String {
         let hundredths = Int((number * 100).rounded())
         let fraction = hundredths % 100
         return "\(hundredths / 100).\(fraction < 10 ? "0" : "")\(fraction)"
