@@ -34,7 +34,10 @@ public enum Input: String, CaseIterable, Sendable {
         switch self {
         case .records:
             let value = (0..<100).map { UInt8(ascii: "a") + UInt8($0 % 26) }
-            for number in 0..<records { try writer.append(key: random.next() % Self.keys, value: value, at: number) }
+            // After the rows of the table, which have the time 0.
+            for number in 1...max(records, 1) {
+                try writer.append(key: random.next() % Self.keys, value: value, at: number)
+            }
         case .lines:
             let words = ZipfWords()
             var line: [UInt8] = []
