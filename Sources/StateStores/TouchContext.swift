@@ -27,6 +27,9 @@ package struct DirtyEntry {
     /// What `noteContext` was told last.
     @usableFromInline package let context: TouchContext
 
+    /// Whether the key had no value at the last flush and has none now.
+    @inlinable package var hasVanished: Bool { oldValue == nil && newValue == nil }
+
     @usableFromInline
     init(
         entry: Int,

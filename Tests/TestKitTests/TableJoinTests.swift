@@ -102,6 +102,22 @@ struct TableJoinTests {
         #expect(try driven.outputs() == ["b=1y", "a=3x", "a=3x", "b=1y"])
     }
 
+    @Test("A row that came and went between two commits is taken back if the other side found it, and else not told of")
+    func vanished() throws {
+        let driven = try Driven(cacheMaximumBytes: 1 << 20, commitMode: .explicit) { builder in
+            // Its changes are passed on at once, those of the other table at the commit.
+            builder.table("in", keys: .utf8, values: .utf8, store: StoreOptions(name: "left", isCached: false))
+                .join(builder.table("other", keys: .utf8, values: .utf8)) { left, right in left + right }
+                .toStream().to("out", values: .utf8)
+        }
+        #expect(try driven.updates(("a", "x"), ("b", "y"), in: "other").isEmpty)
+        #expect(try driven.updates(("a", "1")) == ["a=1x"])
+        #expect(try driven.updates(("a", nil), ("b", nil), in: "other").isEmpty)
+        #expect(try driven.updates(("b", "2")).isEmpty)
+        try driven.driver.commit()
+        #expect(try driven.outputs() == ["a=nil"])
+    }
+
     @Test("Tables over unlike numbers of partitions are reported with the join and both numbers")
     func copartitioning() throws {
         let builder = StreamsBuilder()

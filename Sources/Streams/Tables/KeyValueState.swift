@@ -31,8 +31,10 @@ final class KeyValueState<Key, Value>: TaskStore {
     /// What removes rows past their time when time goes on without records.
     @usableFromInline var expiring: FlushAction<KeyValueState<Key, Value>>?
     @usableFromInline let held: HeldUpdates
-    /// Whether what comes and goes between two flushes is passed on as gone, because it may have been looked up.
-    @usableFromInline var tellsOfVanished = false
+    /// Whether results are made of rows as they are found: those that were found in the cache are then noted, and when they
+    /// are gone by the flush, without ever having been passed on, they are passed on as gone.
+    @usableFromInline var notesFound = false
+    private var found: Set<Int> = []
 
     @usableFromInline
     init(
@@ -253,7 +255,7 @@ final class KeyValueState<Key, Value>: TaskStore {
                 return try withExtendedLifetime(scratch) { try store.row(writer.pointee.bytes) }
             }
         }
-        lookup.willAnswer = { store._withUnsafeGuaranteedRef { $0.tellsOfVanished = true } }
+        lookup.willAnswer = { store._withUnsafeGuaranteedRef { $0.notesFound = $0.isCached } }
         return lookup
     }
 
@@ -262,8 +264,22 @@ final class KeyValueState<Key, Value>: TaskStore {
     func row(_ key: UnsafeRawBufferPointer) throws -> (value: Value, timestampMs: Int64)? {
         guard let bytes = table.get(key), let timestampMs = TimestampedValue.timestampMs(bytes) else { return nil }
         if let lifetime, timestampMs <= lifetime.expiredThroughMs { return nil }
+        if notesFound { noteFound(key) }
         let value = try values.read(UnsafeRawBufferPointer(rebasing: bytes[TimestampedValue.headCount...]))
         return (value, timestampMs)
+    }
+
+    @usableFromInline
+    func noteFound(_ key: UnsafeRawBufferPointer) {
+        let entry = table.find(key)
+        if entry >= 0, table.isDirty(at: entry) { found.insert(entry) }
+    }
+
+    /// The rows that were found in the cache since the last flush; what is found from now on counts for the next.
+    @usableFromInline
+    func takeFound() -> Set<Int> {
+        defer { found.removeAll(keepingCapacity: true) }
+        return found
     }
 
     @usableFromInline
@@ -312,10 +328,12 @@ final class KeyValueState<Key, Value>: TaskStore {
 
     @inlinable
     func flushEntries(to next: Out<Key, Change<Value>>) throws {
-        try table.flush(includingVanished: tellsOfVanished) { (dirty) throws in
+        let found = takeFound()
+        try table.flush(includingVanished: !found.isEmpty) { (dirty) throws in
+            if dirty.hasVanished, !found.contains(dirty.entry) { return }
             let timestamp = dirty.context.timestampMs
             let newBytes = dirty.newValue.map { UnsafeRawBufferPointer(rebasing: $0[TimestampedValue.headCount...]) }
-            try changelog?.append(key: dirty.key, value: newBytes, timestamp: timestamp)
+            if !dirty.hasVanished { try changelog?.append(key: dirty.key, value: newBytes, timestamp: timestamp) }
             let update = try guarded.attempt { () throws -> (key: Key, change: Change<Value>) in
                 var change = Change(new: try newBytes.map(values.read), old: nil)
                 if sendsOldValues, let old = dirty.oldValue {

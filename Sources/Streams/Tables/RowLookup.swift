@@ -12,8 +12,8 @@ struct RowLookup<Key, Value> {
     @usableFromInline let latest: (Key) throws -> Row?
     /// The row of a key that was valid at a time, in milliseconds; of a table without versions, the latest.
     @usableFromInline let asOf: (Key, Int64) throws -> Row?
-    /// Says that results are made of rows as they are found, not when the table passes them on: a row that comes and goes
-    /// between two flushes is then passed on as gone.
+    /// Says that results are made of rows as they are found, not only when the table passes them on: a row that was found and
+    /// is gone by the flush is then passed on as gone.
     @usableFromInline var willAnswer: () -> Void = {}
 
     /// The lookup of a versioned table.

@@ -24,6 +24,7 @@ struct TableJoinSide<Key, Other> {
     init(_ others: RowLookup<Key, Other>, isRequired: Bool) {
         self.others = others
         self.isRequired = isRequired
+        others.willAnswer()
     }
 
     /// Takes the updates of this side.
@@ -64,8 +65,9 @@ extension TableRows {
     ) -> TableRows<Key, Result> {
         // Not versioned, although it could be if both sides are: as in Kafka Streams (KIP-914).
         TableRows<Key, Result>(stores: stores + others.stores) { [compose] context in
-            let (findLeft, findRight) = (compose(context).latest, others.compose(context).latest)
-            return RowLookup { key in
+            let (left, right) = (compose(context), others.compose(context))
+            let (findLeft, findRight) = (left.latest, right.latest)
+            var joined = RowLookup<Key, Result> { key in
                 let left = try findLeft(key)
                 if required.left, left == nil { return nil }
                 let right = try findRight(key)
@@ -75,6 +77,11 @@ extension TableRows {
                 }
                 return (value, max(left?.timestampMs ?? -1, right?.timestampMs ?? -1))
             }
+            joined.willAnswer = {
+                left.willAnswer()
+                right.willAnswer()
+            }
+            return joined
         }
     }
 }
