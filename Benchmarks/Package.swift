@@ -23,6 +23,11 @@ let package = Package(
             dependencies: [.product(name: "Millrace", package: "millrace")],
             swiftSettings: strict
         ),
+        .target(
+            name: "Measuring",
+            dependencies: [.product(name: "Millrace", package: "millrace")],
+            swiftSettings: strict
+        ),
         .executableTarget(
             name: "hot-paths",
             dependencies: [
@@ -34,7 +39,7 @@ let package = Package(
         .executableTarget(
             name: "millrace-bench",
             dependencies: [
-                "CFloor", "Workloads", .product(name: "Millrace", package: "millrace"),
+                "CFloor", "Measuring", "Workloads", .product(name: "Millrace", package: "millrace"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict

@@ -9,6 +9,8 @@ public enum Input: String, CaseIterable, Sendable {
     /// A number for each of the 100,000 keys.
     case rows = "table"
 
+    /// The bytes of one of the records, key and value.
+    public static let recordBytes = 108
     /// How many different keys there are.
     public static let keys: UInt64 = 100_000
     /// How many partitions each topic has.

@@ -80,7 +80,6 @@ enum BenchError: Error, CustomStringConvertible {
     case unknownPromise(String)
     case notANumber(String, String)
     case outputDiffers(String)
-    case cannotWrite(String)
 
     var description: String {
         switch self {
@@ -93,7 +92,6 @@ enum BenchError: Error, CustomStringConvertible {
         case .unknownPromise(let name):
             "no promise \(name); there are \(Promise.allCases.map(\.rawValue).joined(separator: ", "))"
         case .notANumber(let option, let value): "\(option) needs a whole number, 1 or more, not \(value)"
-        case .cannotWrite(let path): "cannot write \(path); is the disk full?"
         case .outputDiffers(let what): "\(what): the output does not hold the records that it should"
         }
     }

@@ -1,3 +1,4 @@
+import Measuring
 import Millrace
 import Workloads
 
@@ -40,7 +41,7 @@ struct EngineBench {
         }
     }
 
-    private var bytes: Int { Int(bench.records) * Table.recordBytes }
+    private var bytes: Int { Int(bench.records) * Input.recordBytes }
 
     private func copyMemory() {
         let size = 1 << 20

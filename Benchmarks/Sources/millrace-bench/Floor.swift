@@ -1,4 +1,5 @@
 import CFloor
+import Measuring
 import Workloads
 
 /// The same work as a workload of the framework, by hand in C on one core.

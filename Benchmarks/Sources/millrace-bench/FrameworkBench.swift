@@ -1,4 +1,5 @@
 import Logging
+import Measuring
 import Millrace
 import Workloads
 
@@ -52,12 +53,8 @@ struct FrameworkBench {
     func run(_ workload: Workload, _ measurement: Measurement, number: Int) async throws -> Sample {
         try await admin.createTopic(NewTopic("output", partitions: Input.partitions))
         let application = application("bench-\(session)-\(number)", try workload.topology(), measurement)
-        let sample = try await time(application) {
-            while application.progress.recordsProcessed < workload.processed(records: records),
-                application.state != .error
-            {
-                try await Task.sleep(for: .milliseconds(1))
-            }
+        let sample = try await application.timed(records: records) {
+            try await application.waitUntilProcessed(workload.processed(records: records))
         }
         try await check(workload)
         try await removeOutputs()
@@ -73,7 +70,7 @@ struct FrameworkBench {
         try await application(id, try Workload.count.topology(), before).runUntilCaughtUp()
         Resources.writeBack()
         let application = application(id, try Workload.count.topology(), before)
-        var sample = try await time(application) {
+        var sample = try await application.timed(records: records) {
             while application.state != .running, application.state != .error {
                 try await Task.sleep(for: .milliseconds(1))
             }
@@ -92,26 +89,6 @@ struct FrameworkBench {
         let rarely: Duration = measurement.subject == .application(.wordcount) ? .seconds(1) : .seconds(3_600)
         configuration.commitInterval = measurement.promise == .none ? rarely : .milliseconds(measurement.commitMs)
         return StreamsApplication(id: id, topology: topology, on: broker, configuration: configuration, logger: logger)
-    }
-
-    /// Times an application from its start until `wait` returns and it has stopped.
-    private func time(_ application: StreamsApplication, _ wait: () async throws -> Void) async throws -> Sample {
-        Resources.resetPeak()
-        let cpu = Resources.cpuSeconds
-        let clock = ContinuousClock()
-        let start = clock.now
-        async let running: Void = application.run()
-        try await wait()
-        application.stop()
-        try await running
-        let elapsed = clock.now - start
-        return Sample(
-            seconds: Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18,
-            cpuSeconds: Resources.cpuSeconds - cpu,
-            peakBytes: Resources.peakBytes,
-            commits: application.progress.commits,
-            records: Int(records)
-        )
     }
 
     /// The output must be there: every record that has a result, and the markers of the transactions.

@@ -1,3 +1,4 @@
+import Measuring
 import Millrace
 import Workloads
 
@@ -49,7 +50,14 @@ struct Session {
             } else if measurement.isFloor {
                 floor = samples[measurement]?.median
             }
-            return Outcome(measurement: measurement, samples: samples[measurement] ?? Samples(), floor: floor)
+            return Outcome(
+                workload: measurement.workload,
+                guarantee: measurement.guarantee,
+                threads: measurement.threads,
+                commitMs: measurement.commitMs,
+                samples: samples[measurement] ?? Samples(),
+                floor: floor
+            )
         }
     }
 

@@ -7,9 +7,9 @@ import Darwin
 #endif
 
 /// What the process uses, as the operating system counts it.
-enum Resources {
+public enum Resources {
     /// Processor time of all threads so far, in seconds.
-    static var cpuSeconds: Double {
+    public static var cpuSeconds: Double {
         var usage = rusage()
         getrusage(.init(RUSAGE_SELF.rawValue), &usage)
         func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1e6 }
@@ -17,14 +17,14 @@ enum Resources {
     }
 
     /// Begins a new measurement of the peak, where the system can (Linux).
-    static func resetPeak() {
+    public static func resetPeak() {
         guard let file = fopen("/proc/self/clear_refs", "w") else { return }
         fputs("5", file)
         fclose(file)
     }
 
     /// The most memory in use since `resetPeak`, in bytes; 0 if it is not known.
-    static var peakBytes: Int {
+    public static var peakBytes: Int {
         guard let file = fopen("/proc/self/status", "r") else { return 0 }
         defer { fclose(file) }
         var line = [CChar](repeating: 0, count: 256)
@@ -37,15 +37,14 @@ enum Resources {
     }
 
     /// Times a piece of work on the calling thread.
-    static func sample(records: Int64, _ work: () throws -> Void) rethrows -> Sample {
+    public static func sample(records: Int64, _ work: () throws -> Void) rethrows -> Sample {
         resetPeak()
         let cpu = cpuSeconds
         let clock = ContinuousClock()
         let start = clock.now
         try work()
-        let elapsed = (clock.now - start).components
         return Sample(
-            seconds: Double(elapsed.seconds) + Double(elapsed.attoseconds) / 1e18,
+            seconds: (clock.now - start).inSeconds,
             cpuSeconds: cpuSeconds - cpu,
             peakBytes: peakBytes,
             commits: 1,
@@ -54,9 +53,9 @@ enum Resources {
     }
 
     /// Writes a file of so many bytes, a megabyte at a time, waits until it is on the disk, and removes it.
-    static func writeFile(_ path: String, bytes: Int) throws {
+    public static func writeFile(_ path: String, bytes: Int) throws {
         let file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o644)
-        guard file >= 0 else { throw BenchError.cannotWrite(path) }
+        guard file >= 0 else { throw CannotWrite(path: path) }
         defer {
             close(file)
             unlink(path)
@@ -65,26 +64,26 @@ enum Resources {
         var left = bytes
         while left > 0 {
             let count = write(file, piece, min(left, piece.count))
-            guard count > 0 else { throw BenchError.cannotWrite(path) }
+            guard count > 0 else { throw CannotWrite(path: path) }
             left -= count
         }
-        guard fdatasync(file) == 0 else { throw BenchError.cannotWrite(path) }
+        guard fdatasync(file) == 0 else { throw CannotWrite(path: path) }
     }
 
     /// Waits until the disk holds all that was written, so that one measurement does not pay for the one before.
-    static func writeBack() {
+    public static func writeBack() {
         sync()
     }
 
-    static func makeDirectory(_ path: String) {
+    public static func makeDirectory(_ path: String) {
         mkdir(path, 0o755)
     }
 
-    static func printError(_ text: String) {
+    public static func printError(_ text: String) {
         text.withCString { text in _ = write(STDERR_FILENO, text, strlen(text)) }
     }
 
-    static func exit(_ code: Int32) -> Never {
+    public static func exit(_ code: Int32) -> Never {
         #if canImport(Glibc)
         Glibc.exit(code)
         #elseif canImport(Musl)
@@ -93,4 +92,11 @@ enum Resources {
         Darwin.exit(code)
         #endif
     }
+}
+
+/// A file of a measurement could not be written.
+public struct CannotWrite: Error, CustomStringConvertible {
+    public let path: String
+
+    public var description: String { "cannot write \(path); is the disk full?" }
 }

@@ -1,7 +1,7 @@
 import Foundation
 
-/// A session's results as they are kept: `latest.json`, for programs.
-struct Report: Codable {
+/// A session's results as they are kept in a file, for programs.
+public struct Report: Codable {
     /// One measurement.
     struct Entry: Codable {
         struct Rate: Codable {
@@ -37,17 +37,17 @@ struct Report: Codable {
     var environment: Environment
     var measurements: [Entry]
 
-    init(_ outcomes: [Outcome], records: Int64) {
+    public init(_ outcomes: [Outcome], records: Int64) {
         environment = Environment(records: records)
         measurements = outcomes.compactMap { outcome in
             guard let median = outcome.samples.median, let slowest = outcome.samples.slowest,
                 let fastest = outcome.samples.fastest
             else { return nil }
             return Entry(
-                workload: outcome.measurement.workload,
-                guarantee: outcome.measurement.guarantee,
-                threads: outcome.measurement.threads,
-                commitMillis: outcome.measurement.commitMs,
+                workload: outcome.workload,
+                guarantee: outcome.guarantee,
+                threads: outcome.threads,
+                commitMillis: outcome.commitMs,
                 recordsPerSecond: Entry.Rate(
                     min: slowest.recordsPerSecond,
                     median: median.recordsPerSecond,
@@ -61,7 +61,7 @@ struct Report: Codable {
         }
     }
 
-    func write(to path: String) throws {
+    public func write(to path: String) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
         try encoder.encode(self).write(to: URL(fileURLWithPath: path), options: .atomic)

@@ -1,15 +1,13 @@
 /// What was measured, as a table for people.
-struct Table {
+public struct Table {
     let outcomes: [Outcome]
 
-    /// The bytes of one record of the input, key and value.
-    static let recordBytes = 108
+    public init(_ outcomes: [Outcome]) { self.outcomes = outcomes }
 
-    func text() -> String {
+    public func text() -> String {
         let titles = [
             "workload", "promise", "threads", "commit ms", "records/s", "slowest", "fastest", "spread", "CPU s",
-            "peak MB",
-            "commits", "of floor",
+            "per CPU s", "peak MB", "commits", "of floor",
         ]
         var lines = [titles]
         for outcome in outcomes {
@@ -17,11 +15,11 @@ struct Table {
                 let fastest = outcome.samples.fastest
             else { continue }
             lines.append([
-                outcome.measurement.workload, outcome.measurement.guarantee, "\(outcome.measurement.threads)",
-                outcome.measurement.commitMs > 0 ? "\(outcome.measurement.commitMs)" : "-",
+                outcome.workload, outcome.guarantee, "\(outcome.threads)",
+                outcome.commitMs > 0 ? "\(outcome.commitMs)" : "-",
                 Self.grouped(median.recordsPerSecond), Self.grouped(slowest.recordsPerSecond),
-                Self.grouped(fastest.recordsPerSecond), "\(Int((outcome.spread * 100).rounded())) %",
-                Self.decimal(median.cpuSeconds),
+                Self.grouped(fastest.recordsPerSecond), "\(Int((outcome.samples.spread * 100).rounded())) %",
+                Self.decimal(median.cpuSeconds), Self.grouped(median.recordsPerCPUSecond),
                 median.peakBytes > 0 ? Self.grouped(Double(median.peakBytes >> 20)) : "-", "\(median.commits)",
                 outcome.ratioToFloor.map(Self.decimal) ?? "-",
             ])

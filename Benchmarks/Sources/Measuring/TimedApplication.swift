@@ -1,0 +1,33 @@
+import Millrace
+
+extension StreamsApplication {
+    /// Runs the application until `wait` returns, and times it from its start to the end of its last commit.
+    public func timed(records: Int64, until wait: () async throws -> Void) async throws -> Sample {
+        Resources.resetPeak()
+        let cpu = Resources.cpuSeconds
+        let clock = ContinuousClock()
+        let start = clock.now
+        async let running: Void = run()
+        try await wait()
+        stop()
+        try await running
+        return Sample(
+            seconds: (clock.now - start).inSeconds,
+            cpuSeconds: Resources.cpuSeconds - cpu,
+            peakBytes: Resources.peakBytes,
+            commits: progress.commits,
+            records: Int(records)
+        )
+    }
+
+    /// Waits until so many records are processed, or the application has failed.
+    public func waitUntilProcessed(_ records: Int64) async throws {
+        while progress.recordsProcessed < records, state != .error {
+            try await Task.sleep(for: .milliseconds(1))
+        }
+    }
+}
+
+extension Duration {
+    var inSeconds: Double { Double(components.seconds) + Double(components.attoseconds) / 1e18 }
+}
