@@ -1,7 +1,7 @@
 import Foundation
 
 /// A session's results as they are kept in a file, for programs.
-public struct Report: Codable {
+package struct Report: Codable {
     /// One measurement.
     struct Entry: Codable {
         struct Rate: Codable {
@@ -37,7 +37,7 @@ public struct Report: Codable {
     var environment: Environment
     var measurements: [Entry]
 
-    public init(_ outcomes: [Outcome], records: Int64) {
+    package init(_ outcomes: [Outcome], records: Int64) {
         environment = Environment(records: records)
         measurements = outcomes.compactMap { outcome in
             guard let median = outcome.samples.median, let slowest = outcome.samples.slowest,
@@ -61,7 +61,7 @@ public struct Report: Codable {
         }
     }
 
-    public func write(to path: String) throws {
+    package func write(to path: String) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
         try encoder.encode(self).write(to: URL(fileURLWithPath: path), options: .atomic)

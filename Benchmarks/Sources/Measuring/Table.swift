@@ -1,10 +1,10 @@
 /// What was measured, as a table for people.
-public struct Table {
+package struct Table {
     let outcomes: [Outcome]
 
-    public init(_ outcomes: [Outcome]) { self.outcomes = outcomes }
+    package init(_ outcomes: [Outcome]) { self.outcomes = outcomes }
 
-    public func text() -> String {
+    package func text() -> String {
         let titles = [
             "workload", "promise", "threads", "commit ms", "records/s", "slowest", "fastest", "spread", "CPU s",
             "per CPU s", "peak MB", "commits", "of floor",
