@@ -11,7 +11,15 @@ extension Serde where Value == [UInt8] {
                 return true
             },
             read: { [UInt8]($0) },
-            readNull: { throw SerdeError.unexpectedNull }
+            readNull: { throw SerdeError.unexpectedNull },
+            refill: Refill { bytes, slot in
+                guard slot?.count == bytes.count else {
+                    slot?.removeAll(keepingCapacity: true)
+                    slot?.append(contentsOf: bytes)
+                    return
+                }
+                slot?.withUnsafeMutableBytes { $0.copyMemory(from: bytes) }
+            }
         )
     }
 }
