@@ -1,6 +1,6 @@
 extension Table {
     /// Latencies in milliseconds: of each percentile the median of the runs, and of those that matter the extremes.
-    public static func text(_ latencies: [Latency]) -> String {
+    package static func text(_ latencies: [Latency]) -> String {
         let titles = [
             "workload", "promise", "commit ms", "p50", "p99", "lowest", "highest", "p99.9", "max", "target", "CPU s",
         ]
@@ -20,7 +20,7 @@ extension Table {
     }
 
     /// Starts in milliseconds, median and extremes of the runs.
-    public static func text(_ starts: [Start]) -> String {
+    package static func text(_ starts: [Start]) -> String {
         func cells(_ spread: Spread) -> [String] {
             [grouped(spread.median), "\(grouped(spread.min)) to \(grouped(spread.max))"]
         }

@@ -1,16 +1,16 @@
 /// What was measured, with its runs, beside the floor of the same session.
-public struct Outcome: Sendable {
-    public var workload: String
+package struct Outcome: Sendable {
+    package var workload: String
     /// What is promised: `exactlyOnce`, `atLeastOnce`, `none`, or `floor`; `-` where no application runs.
-    public var guarantee: String
-    public var threads: Int
+    package var guarantee: String
+    package var threads: Int
     /// 0 if nothing is committed.
-    public var commitMs: Int64
-    public var samples: Samples
+    package var commitMs: Int64
+    package var samples: Samples
     /// The median of the floor's runs, if the workload has a floor.
-    public var floor: Sample?
+    package var floor: Sample?
 
-    public init(
+    package init(
         workload: String,
         guarantee: String,
         threads: Int,
@@ -27,7 +27,7 @@ public struct Outcome: Sendable {
     }
 
     /// How much of the floor's speed is reached; nil without a floor.
-    public var ratioToFloor: Double? {
+    package var ratioToFloor: Double? {
         guard let floor, let median = samples.median else { return nil }
         return median.recordsPerSecond / floor.recordsPerSecond
     }

@@ -7,9 +7,9 @@ import Darwin
 #endif
 
 /// What the process uses, as the operating system counts it.
-public enum Resources {
+package enum Resources {
     /// Processor time of all threads so far, in seconds.
-    public static var cpuSeconds: Double {
+    package static var cpuSeconds: Double {
         var usage = rusage()
         getrusage(.init(RUSAGE_SELF.rawValue), &usage)
         func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1e6 }
@@ -17,14 +17,14 @@ public enum Resources {
     }
 
     /// Begins a new measurement of the peak, where the system can (Linux).
-    public static func resetPeak() {
+    package static func resetPeak() {
         guard let file = fopen("/proc/self/clear_refs", "w") else { return }
         fputs("5", file)
         fclose(file)
     }
 
     /// The most memory in use since `resetPeak`, in bytes; 0 if it is not known.
-    public static var peakBytes: Int {
+    package static var peakBytes: Int {
         guard let file = fopen("/proc/self/status", "r") else { return 0 }
         defer { fclose(file) }
         var line = [CChar](repeating: 0, count: 256)
@@ -37,7 +37,7 @@ public enum Resources {
     }
 
     /// Times a piece of work on the calling thread.
-    public static func sample(records: Int64, _ work: () throws -> Void) rethrows -> Sample {
+    package static func sample(records: Int64, _ work: () throws -> Void) rethrows -> Sample {
         resetPeak()
         let cpu = cpuSeconds
         let clock = ContinuousClock()
@@ -53,7 +53,7 @@ public enum Resources {
     }
 
     /// Writes a file of so many bytes, a megabyte at a time, waits until it is on the disk, and removes it.
-    public static func writeFile(_ path: String, bytes: Int) throws {
+    package static func writeFile(_ path: String, bytes: Int) throws {
         let file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o644)
         guard file >= 0 else { throw CannotWrite(path: path) }
         defer {
@@ -71,19 +71,19 @@ public enum Resources {
     }
 
     /// Waits until the disk holds all that was written, so that one measurement does not pay for the one before.
-    public static func writeBack() {
+    package static func writeBack() {
         sync()
     }
 
-    public static func makeDirectory(_ path: String) {
+    package static func makeDirectory(_ path: String) {
         mkdir(path, 0o755)
     }
 
-    public static func printError(_ text: String) {
+    package static func printError(_ text: String) {
         text.withCString { text in _ = write(STDERR_FILENO, text, strlen(text)) }
     }
 
-    public static func exit(_ code: Int32) -> Never {
+    package static func exit(_ code: Int32) -> Never {
         #if canImport(Glibc)
         Glibc.exit(code)
         #elseif canImport(Musl)
@@ -95,8 +95,8 @@ public enum Resources {
 }
 
 /// A file of a measurement could not be written.
-public struct CannotWrite: Error, CustomStringConvertible {
-    public let path: String
+package struct CannotWrite: Error, CustomStringConvertible {
+    package let path: String
 
-    public var description: String { "cannot write \(path); is the disk full?" }
+    package var description: String { "cannot write \(path); is the disk full?" }
 }

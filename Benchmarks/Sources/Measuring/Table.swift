@@ -1,10 +1,10 @@
 /// What was measured, as a table for people.
-public struct Table {
+package struct Table {
     let outcomes: [Outcome]
 
-    public init(_ outcomes: [Outcome]) { self.outcomes = outcomes }
+    package init(_ outcomes: [Outcome]) { self.outcomes = outcomes }
 
-    public func text() -> String {
+    package func text() -> String {
         let titles = [
             "workload", "promise", "threads", "commit ms", "records/s", "slowest", "fastest", "spread", "CPU s",
             "per CPU s", "peak MB", "commits", "of floor",
@@ -28,7 +28,7 @@ public struct Table {
     }
 
     /// Lines of cells in columns, the first of them text and the others numbers.
-    public static func text(_ lines: [[String]], textColumns: Int) -> String {
+    package static func text(_ lines: [[String]], textColumns: Int) -> String {
         let columns = lines.first?.indices ?? 0..<0
         let widths = columns.map { column in lines.map { $0[column].count }.max() ?? 0 }
         return lines.map { line in
@@ -40,7 +40,7 @@ public struct Table {
     }
 
     /// A whole number with its thousands apart.
-    public static func grouped(_ number: Double) -> String {
+    package static func grouped(_ number: Double) -> String {
         var digits = Array(String(Int(number.rounded())))
         var position = digits.count - 3
         while position > 0 {
@@ -51,7 +51,7 @@ public struct Table {
     }
 
     /// A number with two decimals.
-    public static func decimal(_ number: Double) -> String {
+    package static func decimal(_ number: Double) -> String {
         let hundredths = Int((number * 100).rounded())
         let fraction = hundredths % 100
         return "\(hundredths / 100).\(fraction < 10 ? "0" : "")\(fraction)"

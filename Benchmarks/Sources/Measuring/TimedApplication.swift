@@ -2,7 +2,7 @@ import Millrace
 
 extension StreamsApplication {
     /// Runs the application until `wait` returns, and times it from its start to the end of its last commit.
-    public func timed(records: Int64, until wait: () async throws -> Void) async throws -> Sample {
+    package func timed(records: Int64, until wait: () async throws -> Void) async throws -> Sample {
         Resources.resetPeak()
         let cpu = Resources.cpuSeconds
         let clock = ContinuousClock()
@@ -21,7 +21,7 @@ extension StreamsApplication {
     }
 
     /// Waits until so many records are processed, or the application has failed.
-    public func waitUntilProcessed(_ records: Int64) async throws {
+    package func waitUntilProcessed(_ records: Int64) async throws {
         while progress.recordsProcessed < records, state != .error {
             try await Task.sleep(for: .milliseconds(1))
         }
@@ -30,5 +30,5 @@ extension StreamsApplication {
 
 extension Duration {
     /// As a number of seconds.
-    public var inSeconds: Double { Double(components.seconds) + Double(components.attoseconds) / 1e18 }
+    package var inSeconds: Double { Double(components.seconds) + Double(components.attoseconds) / 1e18 }
 }

@@ -1,20 +1,20 @@
 import Foundation
 
 /// The machine that something was measured on, and what was measured there.
-public struct Environment: Codable, Hashable, Sendable {
+package struct Environment: Codable, Hashable, Sendable {
     /// When the session began, by which its entries name it.
-    public var date: String
+    package var date: String
     /// The commit of Millrace, with `-dirty` if it was changed.
-    public var commit: String
-    public var processor: String
-    public var cores: Int
-    public var memoryBytes: UInt64
-    public var system: String
-    public var kernel: String
-    public var fileSystem: String
-    public var compiler: String
+    package var commit: String
+    package var processor: String
+    package var cores: Int
+    package var memoryBytes: UInt64
+    package var system: String
+    package var kernel: String
+    package var fileSystem: String
+    package var compiler: String
 
-    public init(
+    package init(
         date: String,
         commit: String,
         processor: String,
@@ -37,7 +37,7 @@ public struct Environment: Codable, Hashable, Sendable {
     }
 
     /// This machine, now, with results in a directory.
-    public static func current(directory: String) -> Environment {
+    package static func current(directory: String) -> Environment {
         let process = ProcessInfo.processInfo
         return Environment(
             date: ISO8601DateFormatter().string(from: Date()),

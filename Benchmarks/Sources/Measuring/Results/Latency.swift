@@ -1,41 +1,41 @@
 /// How long records took, from when each was due to be sent until a reader of committed data had it.
-public struct Latency: Entry {
+package struct Latency: Entry {
     /// A point of the curve.
-    public struct Point: Codable, Sendable {
+    package struct Point: Codable, Sendable {
         /// So many percent of the records took no longer.
-        public var percentile: Double
-        public var millis: Spread
+        package var percentile: Double
+        package var millis: Spread
 
-        public init(percentile: Double, millis: Spread) {
+        package init(percentile: Double, millis: Spread) {
             self.percentile = percentile
             self.millis = millis
         }
     }
 
-    public var workload = "latency"
-    public var guarantee: String
-    public var threads = 1
-    public var commitMillis: Int64
+    package var workload = "latency"
+    package var guarantee: String
+    package var threads = 1
+    package var commitMillis: Int64
     /// Sent in a second.
-    public var recordsPerSecond: Spread
+    package var recordsPerSecond: Spread
     /// How many were timed in a run.
-    public var records: Int
-    public var p50Millis: Spread
-    public var p99Millis: Spread
-    public var p999Millis: Spread
-    public var maxMillis: Spread
+    package var records: Int
+    package var p50Millis: Spread
+    package var p99Millis: Spread
+    package var p999Millis: Spread
+    package var maxMillis: Spread
     /// From the quickest record to the slowest.
-    public var curve: [Point]
-    public var cpuSeconds: Double
-    public var peakBytes: Int
-    public var commits: Int
-    public var runs: Int
-    public var measured = ""
+    package var curve: [Point]
+    package var cpuSeconds: Double
+    package var peakBytes: Int
+    package var commits: Int
+    package var runs: Int
+    package var measured = ""
 
     var subject: [String] { [workload, guarantee, "\(threads)", "\(commitMillis)"] }
 
     /// Of a curve that has the points 50, 99, 99.9 and 100; nil without one of them.
-    public init?(
+    package init?(
         guarantee: String,
         commitMillis: Int64,
         recordsPerSecond: Double,
@@ -66,5 +66,5 @@ public struct Latency: Entry {
     }
 
     /// What the slowest of a hundred records may take at most: one and a half commit intervals, and 3 ms.
-    public var targetMillis: Double { 1.5 * Double(commitMillis) + 3 }
+    package var targetMillis: Double { 1.5 * Double(commitMillis) + 3 }
 }

@@ -1,26 +1,26 @@
 import Foundation
 
 /// What was measured, in one session or in many, as it is kept in a file for programs and for the page.
-public struct Report: Codable, Sendable {
+package struct Report: Codable, Sendable {
     /// The sessions that the entries below come from.
-    public private(set) var environments: [Environment] = []
-    public var measurements: [Throughput] = []
-    public var latencies: [Latency] = []
-    public var starts: [Start] = []
+    package private(set) var environments: [Environment] = []
+    package var measurements: [Throughput] = []
+    package var latencies: [Latency] = []
+    package var starts: [Start] = []
 
     /// A session without results as yet.
-    public init(in environment: Environment) {
+    package init(in environment: Environment) {
         environments = [environment]
     }
 
     /// The results of a session, of which nothing else is to be kept.
-    public init(_ outcomes: [Outcome], directory: String) {
+    package init(_ outcomes: [Outcome], directory: String) {
         self.init(in: .current(directory: directory))
         measurements = outcomes.compactMap(Throughput.init)
     }
 
     /// The results of both: of the same measurement that of the newer report, with the sessions that are still needed.
-    public func merged(with newer: Report) -> Report {
+    package func merged(with newer: Report) -> Report {
         var merged = self
         let newer = newer.stamped
         merged.measurements = stamped.measurements.merged(with: newer.measurements)
@@ -32,7 +32,7 @@ public struct Report: Codable, Sendable {
     }
 
     /// Writes the results into a file that keeps what is there of other measurements. What is no report is replaced.
-    public func write(to path: String) throws {
+    package func write(to path: String) throws {
         let report = (try? Report(contentsOf: path))?.merged(with: self) ?? stamped
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
@@ -40,7 +40,7 @@ public struct Report: Codable, Sendable {
     }
 
     /// Reads a report.
-    public init(contentsOf path: String) throws {
+    package init(contentsOf path: String) throws {
         self = try JSONDecoder().decode(Report.self, from: Data(contentsOf: URL(fileURLWithPath: path)))
     }
 

@@ -1,26 +1,26 @@
 /// How long an application took to start.
-public struct Start: Entry {
-    public var workload = "start"
+package struct Start: Entry {
+    package var workload = "start"
     /// `stateless` or `store`.
-    public var kind: String
+    package var kind: String
     /// What happened before: `stop` or `crash`.
-    public var after: String
+    package var after: String
     /// Of all topics that the broker opened.
-    public var partitions: Int
+    package var partitions: Int
     /// Until the broker was open.
-    public var openMillis: Spread
+    package var openMillis: Spread
     /// Until the application was running.
-    public var runningMillis: Spread
+    package var runningMillis: Spread
     /// Until it had processed a record.
-    public var firstRecordMillis: Spread
-    public var cpuSeconds: Double
-    public var peakBytes: Int
-    public var runs: Int
-    public var measured = ""
+    package var firstRecordMillis: Spread
+    package var cpuSeconds: Double
+    package var peakBytes: Int
+    package var runs: Int
+    package var measured = ""
 
     var subject: [String] { [workload, kind, after] }
 
-    public init(
+    package init(
         kind: String,
         after: String,
         partitions: Int,

@@ -1,28 +1,28 @@
 /// How fast a workload ran.
-public struct Throughput: Entry {
-    public var workload: String
+package struct Throughput: Entry {
+    package var workload: String
     /// `exactlyOnce`, `atLeastOnce`, `none`; `floor` for the same work by hand, `-` where no application runs.
-    public var guarantee: String
-    public var threads: Int
+    package var guarantee: String
+    package var threads: Int
     /// 0 if nothing is committed.
-    public var commitMillis: Int64
-    public var records: Int
-    public var recordsPerSecond: Spread
+    package var commitMillis: Int64
+    package var records: Int
+    package var recordsPerSecond: Spread
     /// Of the run in the middle, all threads.
-    public var cpuSeconds: Double
+    package var cpuSeconds: Double
     /// Of the run in the middle.
-    public var recordsPerCPUSecond: Double
+    package var recordsPerCPUSecond: Double
     /// 0 if it is not known.
-    public var peakBytes: Int
+    package var peakBytes: Int
     /// Null where the workload has no floor.
-    public var ratioToFloor: Double?
-    public var runs: Int
-    public var measured = ""
+    package var ratioToFloor: Double?
+    package var runs: Int
+    package var measured = ""
 
     var subject: [String] { [workload, guarantee, "\(threads)", "\(commitMillis)"] }
 
     /// Nil if there was no run.
-    public init?(_ outcome: Outcome) {
+    package init?(_ outcome: Outcome) {
         guard let median = outcome.samples.median,
             let rate = Spread(outcome.samples.all.map(\.recordsPerSecond))
         else { return nil }

@@ -60,9 +60,13 @@ struct StartBench {
         process.arguments = ["--start-process", work.rawValue, kind.rawValue, directory]
         let output = Pipe()
         process.standardOutput = output
+        // Held open as long as this process lives.
+        let input = Pipe()
+        process.standardInput = input
         try process.run()
         let result = output.fileHandleForReading.readDataToEndOfFile()
         process.waitUntilExit()
+        try input.fileHandleForWriting.close()
         let isKilled = process.terminationReason == .uncaughtSignal
         guard isKilled == (work == .startThenCrash), isKilled || process.terminationStatus == 0 else {
             throw BenchError.outputDiffers("start: the process ended with \(process.terminationStatus)")

@@ -16,7 +16,10 @@ struct StartProcess {
     }
 
     static let partitions: Int32 = 1_000
-    private static let recordsPerPartition = 100
+    /// How many different keys a partition has, and records at first.
+    private static let keysPerPartition = 100
+    /// How many records a partition gets for each start.
+    private static let recordsPerStart = 10
 
     let work: Work
     let kind: StartKind
@@ -36,6 +39,7 @@ struct StartProcess {
     }
 
     func run() async throws {
+        followParent()
         let clock = ContinuousClock()
         let start = clock.now
         let broker = try await EmbeddedBroker.open(at: directory, logger: logger)
@@ -44,7 +48,7 @@ struct StartProcess {
         if work == .prepare {
             try await admin.createTopic(NewTopic("input", partitions: Self.partitions))
             try await admin.createTopic(NewTopic("output", partitions: 4))
-            try write(to: broker)
+            try write(to: broker, each: Self.keysPerPartition)
         }
         let application = try application(on: broker)
         async let running: Void = application.run()
@@ -62,25 +66,43 @@ struct StartProcess {
         )
         FileHandle.standardOutput.write(try JSONEncoder().encode(run))
         if work == .startThenCrash { try await crash(broker, application) }
-        try await wait(for: application) { try await application.lag().values.allSatisfy { $0 == 0 } }
+        while application.state != .error, try await application.lag().values.contains(where: { $0 > 0 }) {
+            try await Task.sleep(for: .milliseconds(20))
+        }
         application.stop()
         try await running
-        try write(to: broker)
+        try write(to: broker, each: Self.recordsPerStart)
         broker.close()
     }
 
     /// Dies as by loss of power, but for the page cache: with a transaction open, and input not yet read.
     private func crash(_ broker: EmbeddedBroker, _ application: StreamsApplication) async throws {
-        let commits = application.progress.commits
-        while application.progress.commits < commits + 3 { try write(to: broker) }
-        try write(to: broker)
+        for _ in 0..<2 {
+            let processed = application.progress.recordsProcessed
+            let commits = application.progress.commits
+            try write(to: broker, each: Self.recordsPerStart)
+            try await wait(for: application) {
+                application.progress.recordsProcessed > processed && application.progress.commits > commits
+            }
+        }
+        let processed = application.progress.recordsProcessed
+        try write(to: broker, each: Self.recordsPerStart)
+        try await wait(for: application) { application.progress.recordsProcessed > processed }
         kill(getpid(), SIGKILL)
     }
 
-    private func wait(for application: StreamsApplication, until isDone: () async throws -> Bool) async throws {
-        while try await !isDone() {
+    /// Ends this process when the one that started it is gone.
+    private func followParent() {
+        Thread.detachNewThread {
+            _ = FileHandle.standardInput.readDataToEndOfFile()
+            Resources.exit(1)
+        }
+    }
+
+    private func wait(for application: StreamsApplication, until isDone: () -> Bool) async throws {
+        while !isDone() {
             guard application.state != .error else { throw BenchError.outputDiffers("start: the application failed") }
-            try await Task.sleep(for: .microseconds(200))
+            try await Task.sleep(for: .microseconds(500))
         }
     }
 
@@ -92,8 +114,8 @@ struct StartProcess {
         return count
     }
 
-    /// Writes a hundred records to each partition, of as many keys.
-    private func write(to broker: EmbeddedBroker) throws {
+    /// Writes so many records to each partition.
+    private func write(to broker: EmbeddedBroker, each count: Int) throws {
         var settings = ProducerSettings()
         settings.isIdempotent = false
         settings.acknowledgement = .written
@@ -102,8 +124,8 @@ struct StartProcess {
         let batch = RecordBatchBuilder()
         let value = [UInt8](repeating: UInt8(ascii: "v"), count: 100)
         for partition in 0..<Self.partitions {
-            for number in 0..<Self.recordsPerPartition {
-                let key = UInt64(partition) * UInt64(Self.recordsPerPartition) + UInt64(number)
+            for number in 0..<count {
+                let key = UInt64(partition) * UInt64(Self.keysPerPartition) + UInt64(number)
                 withUnsafeBytes(of: key.bigEndian) { key in
                     value.withUnsafeBytes { _ = batch.append(key: key, value: $0, timestamp: 0) }
                 }
