@@ -188,7 +188,8 @@ public struct RecordCursor {
     package var isScoutDue: Bool { remaining <= scoutedUntil }
 
     /// Skims the next records for their keys, without moving: what a store can use to fetch ahead from memory. Null keys
-    /// are left out, and damaged bytes, which `next()` will complain about, end it early.
+    /// are left out; the end of the batch, a record of an uncommon form and damaged bytes, which `next()` will complain
+    /// about, end it early.
     ///
     /// - Parameter keys: takes as many keys as it has room for.
     /// - Returns: how many were found.
@@ -197,21 +198,22 @@ public struct RecordCursor {
         scoutedUntil = remaining - range
         var found = 0
         var p = position
-        do throws(RecordFormatError) {
-            for _ in 0..<range {
-                let length = try varint(&p)
-                guard length > 0, length <= end - p else { break }
-                let recordEnd = p + Int(length)
-                p += 1
-                _ = try varint(&p)
-                _ = try varint(&p)
-                if let key = try bytes(&p) {
-                    keys[found] = key
-                    found += 1
-                }
-                p = recordEnd
+        for _ in 0..<range {
+            // Records of another form are left out with all that follow: a hint has nothing to complain about.
+            guard end - p >= RecordCursor.commonHeadSizeMax, let length = RecordCursor.shortVarint(&p), length > 0,
+                length <= end - p
+            else { break }
+            let recordEnd = p + Int(length)
+            p += 1
+            guard RecordCursor.shortVarint(&p) != nil, RecordCursor.shortVarint(&p) != nil,
+                let keyLength = RecordCursor.shortVarint(&p), keyLength <= recordEnd - p
+            else { break }
+            if keyLength >= 0 {
+                keys[found] = UnsafeRawBufferPointer(start: p, count: Int(keyLength))
+                found += 1
             }
-        } catch {}  // a hint has nothing to complain about
+            p = recordEnd
+        }
         return found
     }
 
