@@ -1,3 +1,4 @@
+import CMillracePlatform
 import SystemPackage
 
 #if canImport(Glibc)
@@ -22,12 +23,8 @@ enum SystemCall {
     /// Asks the system to write the whole pages of a part of a file to the disk, and does not wait. Where it cannot be asked
     /// (Linux can), nothing happens until the file is synchronised.
     static func beginWriteback(_ descriptor: FileDescriptor, from start: Int64, to end: Int64) {
-        #if os(Linux)
         let pages = ~Int64(0xfff)
-        let begin = start & pages
-        // A hint: what goes wrong with the pages is reported when they are synchronised.
-        _ = sync_file_range(descriptor.rawValue, begin, (end & pages) - begin, UInt32(SYNC_FILE_RANGE_WRITE))
-        #endif
+        millrace_begin_writeback(descriptor.rawValue, start & pages, (end & pages) - (start & pages))
     }
 
     /// Makes everything about a file or directory durable.
