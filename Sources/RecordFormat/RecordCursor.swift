@@ -200,13 +200,11 @@ public struct RecordCursor {
         var p = position
         for _ in 0..<range {
             // Records of another form are left out with all that follow: a hint has nothing to complain about.
-            guard end - p >= RecordCursor.commonHeadSizeMax, let length = RecordCursor.shortVarint(&p), length > 0,
-                length <= end - p
-            else { break }
+            guard let length = hintedVarint(&p), length > 0, length <= end - p else { break }
             let recordEnd = p + Int(length)
             p += 1
-            guard RecordCursor.shortVarint(&p) != nil, RecordCursor.shortVarint(&p) != nil,
-                let keyLength = RecordCursor.shortVarint(&p), keyLength <= recordEnd - p
+            guard hintedVarint(&p) != nil, hintedVarint(&p) != nil, let keyLength = hintedVarint(&p),
+                keyLength <= recordEnd - p
             else { break }
             if keyLength >= 0 {
                 keys[found] = UnsafeRawBufferPointer(start: p, count: Int(keyLength))
@@ -215,6 +213,12 @@ public struct RecordCursor {
             p = recordEnd
         }
         return found
+    }
+
+    /// A number of up to three bytes that is not one of the batch's last two.
+    @inline(__always)
+    private func hintedVarint(_ p: inout UnsafeRawPointer) -> Int64? {
+        end - p >= RecordCursor.shortVarintSizeMax ? RecordCursor.shortVarint(&p) : nil
     }
 
     /// Fails if bytes are left after the last record.

@@ -17,6 +17,20 @@ struct StatelessTests {
         #expect(try await world.texts(of: "rest") == ["a=1"])
     }
 
+    @Test("A value that the application keeps stays as it was when the records after it are read")
+    func keeping() async throws {
+        let world = try await World(["in": 1])
+        let texts = ["one", "two", "", "four", "five", "thirteen"]
+        try await world.write(texts.map { ("a", $0) })
+        let kept = Mutex<[[UInt8]]>([])
+        try await world.run { builder in
+            builder.stream("in", keys: .utf8, values: .bytes).forEach(named: "keep") { _, value in
+                kept.withLock { $0.append(value) }
+            }
+        }
+        #expect(kept.withLock { $0 } == texts.map { Array($0.utf8) })
+    }
+
     @Test("map changes key and value, mapValues the value with and without the key")
     func mapping() async throws {
         let world = try await World(["in": 1, "out": 1, "values": 1, "keyed": 1])
