@@ -141,24 +141,34 @@ package final class ByteTable {
     /// Asks the processor for the memory that `find` and `insertOrFind` will need for some keys, soon: first the slots
     /// of all, then the entries that they name, so that the waits overlap. Changes nothing.
     package func prefetch(_ keys: UnsafeBufferPointer<UnsafeRawBufferPointer>) {
-        let state = self.state
         if state.pointee.entryEnd < ByteTable.prefetchMinimum { return }
-        let slots = state.pointee.slots
-        let mask = state.pointee.slotMask
         withUnsafeTemporaryAllocation(of: UInt32.self, capacity: keys.count) { hashes in
             for (index, key) in keys.enumerated() {
                 let hash = UInt32(truncatingIfNeeded: Hashes.mix(key))
                 hashes[index] = hash
-                millrace_prefetch(slots + (Int(hash) & mask))
+                prefetchSlot(of: hash)
             }
-            for hash in hashes {
-                var position = Int(hash) & mask
-                while slots[position] != 0, UInt32(truncatingIfNeeded: slots[position]) != hash {
-                    position = (position &+ 1) & mask
-                }
-                let entry = Int(truncatingIfNeeded: slots[position] &>> 32) &- 1
-                if entry >= 0 { millrace_prefetch(state.pointee.header(entry)) }
+            prefetchEntries(of: UnsafeBufferPointer(hashes))
+        }
+    }
+
+    @inline(__always)
+    func prefetchSlot(of hash: UInt32) {
+        millrace_prefetch(state.pointee.slots + (Int(hash) & state.pointee.slotMask))
+    }
+
+    func prefetchEntries(of hashes: UnsafeBufferPointer<UInt32>) {
+        let state = self.state
+        if state.pointee.entryEnd < ByteTable.prefetchMinimum { return }
+        let slots = state.pointee.slots
+        let mask = state.pointee.slotMask
+        for hash in hashes {
+            var position = Int(hash) & mask
+            while slots[position] != 0, UInt32(truncatingIfNeeded: slots[position]) != hash {
+                position = (position &+ 1) & mask
             }
+            let entry = Int(truncatingIfNeeded: slots[position] &>> 32) &- 1
+            if entry >= 0 { millrace_prefetch(state.pointee.header(entry)) }
         }
     }
 

@@ -2,6 +2,7 @@ import Logging
 import MillraceLogClient
 import MillracePrimitives
 import MillraceRecordFormat
+import MillraceStateStores
 
 /// Fills a new task's stores from their changelogs, up to the last committed change (invariant 6). A store that repeats its
 /// source topic has no changelog; it is filled from that topic, up to the committed input offset.
@@ -48,11 +49,7 @@ struct StoreRestorer {
             for records in try consumer.poll(timeout: .milliseconds(20)) {
                 guard let store = stores[records.partition] else { continue }
                 let bound = bounds[records.partition] ?? Int64.max
-                try records.withEach { record in
-                    guard record.offset < bound, let key = record.key else { return }
-                    try store.restore(key: key, value: record.value, timestamp: record.timestamp)
-                    restored += 1
-                }
+                restored += try load(records, before: bound, into: store)
                 didRead(records.partition, records.nextOffset)
                 if let changelog = expiring[records.partition], changelog.isMarkDue {
                     changelog.mark(records.nextOffset)
@@ -70,6 +67,36 @@ struct StoreRestorer {
         }
         return restored
     }
+
+    /// Hands the records to a store, some at a time; returns how many there were.
+    private func load(_ records: FetchedRecords, before bound: Int64, into store: any TaskStore) throws -> Int {
+        try withUnsafeTemporaryAllocation(of: ChangelogRow.self, capacity: Self.rowsAtATime) { rows in
+            var loaded = 0
+            var count = 0
+            for run in records.runs.indices {
+                var cursor = records.cursor(ofRun: run)
+                while let record = try cursor.next() {
+                    guard record.offset >= records.startOffset, record.offset < bound, let key = record.key else {
+                        continue
+                    }
+                    rows.initializeElement(
+                        at: count,
+                        to: ChangelogRow(key: key, value: record.value, timestampMs: record.timestamp)
+                    )
+                    count += 1
+                    guard count == rows.count else { continue }
+                    try store.restore(UnsafeBufferPointer(rows))
+                    loaded += count
+                    count = 0
+                }
+            }
+            if count > 0 { try store.restore(UnsafeBufferPointer(rebasing: rows[..<count])) }
+            return withExtendedLifetime(records) { loaded + count }
+        }
+    }
+
+    /// So many waits for memory overlap; more would crowd each other out.
+    private static let rowsAtATime = 32
 
     /// Whether everything decided was read and nothing is undecided: a transaction that is still open on a changelog
     /// belongs to a former owner of the task, is about to be aborted, and hides what was committed after it began.

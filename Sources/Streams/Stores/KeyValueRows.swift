@@ -194,6 +194,15 @@ final class KeyValueRows: TaskStore {
     }
 
     @usableFromInline
+    func restore(_ rows: UnsafeBufferPointer<ChangelogRow>) {
+        guard isTimestamped, lifetime == nil else {
+            for row in rows { restore(key: row.key, value: row.value, timestamp: row.timestampMs) }
+            return
+        }
+        table.load(timestamped: rows)
+    }
+
+    @usableFromInline
     func restore(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?, timestamp: Int64) {
         guard let value, isTimestamped else { return table.load(key, value) }
         restoring.removeAll()

@@ -283,6 +283,15 @@ final class KeyValueState<Key, Value>: TaskStore {
     }
 
     @usableFromInline
+    func restore(_ rows: UnsafeBufferPointer<ChangelogRow>) {
+        guard sourceTopic == nil, lifetime == nil else {
+            for row in rows { restore(key: row.key, value: row.value, timestamp: row.timestampMs) }
+            return
+        }
+        table.load(timestamped: rows)
+    }
+
+    @usableFromInline
     func restore(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?, timestamp: Int64) {
         // The bytes of a source topic need not be those that the serdes write.
         if sourceTopic != nil { return load(sourceKey: key, value, timestamp) }
