@@ -23,20 +23,24 @@ struct Session {
         var inputs: [Input: Int64] = [.records: options.records]
         for measurement in options.measurements {
             guard case .application(let workload) = measurement.subject else { continue }
-            for input in workload.inputs(records: options.records) { inputs[input.input] = input.records }
+            for input in workload.inputs(records: workload.scaled(options.records)) {
+                inputs[input.input] = input.records
+            }
         }
         for (input, records) in inputs { try await bench.prepare(input, records: records) }
         try floor.generate()
     }
 
-    /// Runs everything; the first round is not counted.
+    /// Runs everything, after a first round that is not counted: each workload once.
     mutating func run() async throws -> [Outcome] {
         let measurements = options.measurements
         var samples: [Measurement: Samples] = [:]
         for round in 0...options.repetitions {
             Resources.printError(round == 0 ? "warming up\n" : "round \(round) of \(options.repetitions)\n")
             // Each round begins with another one, because what ran before leaves its traces in the page cache.
+            var isWarm: Set<Measurement.Subject> = []
             for measurement in measurements.indices.map({ measurements[($0 + round) % measurements.count] }) {
+                if round == 0, !isWarm.insert(measurement.subject).inserted { continue }
                 Resources.writeBack()
                 let sample = try await run(measurement)
                 if round > 0 { samples[measurement, default: Samples()].all.append(sample) }
