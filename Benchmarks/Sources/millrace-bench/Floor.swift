@@ -22,7 +22,9 @@ struct Floor {
                 switch workload {
                 case .pipe: floor_pipe(settings)
                 case .count: floor_count(settings)
-                case .wordcount, .window, .join: throw FloorError(what: "no floor for \(workload.rawValue)", number: 0)
+                case .window: floor_window(settings)
+                case .join: floor_join(settings)
+                case .wordcount: throw FloorError(what: "no floor for \(workload.rawValue)", number: 0)
                 }
             _ = try result.checked("the floor of \(workload.rawValue)")
             var stored: Int64 = 0
@@ -62,7 +64,9 @@ extension Workload {
         switch self {
         case .pipe: ["pipe"]
         case .count: ["changelog", "count"]
-        case .wordcount, .window, .join: []
+        case .window: ["window-changelog", "window"]
+        case .join: ["join"]
+        case .wordcount: []
         }
     }
 }

@@ -69,7 +69,7 @@ struct FrameworkBench {
         let id = "bench-\(session)-\(number)"
         let before = Measurement(subject: .application(.count), promise: .exactlyOnce, commitMs: 100)
         try await application(id, try Workload.count.topology(), before).runUntilCaughtUp()
-        Resources.writeBack()
+        Resources.levelGround()
         let application = application(id, try Workload.count.topology(), before)
         let sample = try await application.timedUntilRunning()
         try await removeOutputs()

@@ -41,7 +41,8 @@ struct Session {
             var isWarm: Set<Measurement.Subject> = []
             for measurement in measurements.indices.map({ measurements[($0 + round) % measurements.count] }) {
                 if round == 0, !isWarm.insert(measurement.subject).inserted { continue }
-                Resources.writeBack()
+                if round > measurement.repetitionsMax { continue }
+                Resources.levelGround()
                 let sample = try await run(measurement)
                 if round > 0 { samples[measurement, default: Samples()].all.append(sample) }
             }

@@ -28,7 +28,8 @@ typedef struct {
 } floor_result;
 
 /// Writes the input, `input-<partition>.log`: keys from 0 to 99,999 as 8 bytes, big-endian, spread evenly and placed
-/// by a hash of the key; values of 100 lower-case letters. Not to be timed. `bytes_out` is the size of the input.
+/// by a hash of the key; values of 100 lower-case letters; a record each millisecond. And `table-<partition>.log`, a number
+/// of 8 bytes for each key. Not to be timed. `bytes_out` is the size of both.
 floor_result floor_generate(floor_settings settings);
 
 /// Drops every record whose key is a multiple of ten and puts the value of the others in upper case, into
@@ -38,6 +39,14 @@ floor_result floor_pipe(floor_settings settings);
 /// Counts the records of each key; each record in gives one to `changelog-<partition>.log` and one to
 /// `count-<partition>.log`, with the key and its count in 8 bytes, big-endian.
 floor_result floor_count(floor_settings settings);
+
+/// Counts the records of each key in windows of 10 seconds, and leaves out what comes after its window's end: one record to
+/// `window-changelog-<partition>.log`, with key and window, and one to `window-<partition>.log`.
+floor_result floor_window(floor_settings settings);
+
+/// Looks the key of each record up in the table, which is read first, and writes the number found there and the length of
+/// the value, added, to `join-<partition>.log`. The rows are not among the result's `records`.
+floor_result floor_join(floor_settings settings);
 
 /// Reads `<name>-<partition>.log` of all partitions, checks each batch and counts the records and bytes.
 floor_result floor_check(floor_settings settings, const char *name);

@@ -88,6 +88,6 @@ struct Axis {
 extension Figures {
     /// A percentile: 99.9 %.
     static func nines(_ percentile: Double) -> String {
-        percentile == percentile.rounded() ? "\(Int(percentile)) %" : "\(percentile) %"
+        percentile == percentile.rounded() ? "\(Int(percentile))\u{a0}%" : "\(percentile)\u{a0}%"
     }
 }

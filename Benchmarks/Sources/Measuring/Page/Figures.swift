@@ -2,14 +2,14 @@ import Foundation
 
 /// Numbers as the page writes them: three digits, and a unit.
 enum Figures {
-    /// With three digits at most: 3.32, 33.2, 332, 3 320.
+    /// With three digits at most: 3.32, 33.2, 332, 3,320.
     static func digits(_ number: Double) -> String {
         let size = abs(number)
         // What is rounded up to ten has one digit less behind the point.
         let decimals = size < 0.0995 ? 3 : size < 9.995 ? 2 : size < 99.95 ? 1 : 0
         let text = String(format: "%.\(decimals)f", number)
         guard decimals == 0 else { return text }
-        return Table.grouped(number)
+        return Table.grouped(number).replacingOccurrences(of: " ", with: ",")
     }
 
     /// A large number: 332 k, 3.32 M.

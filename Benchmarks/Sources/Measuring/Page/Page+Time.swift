@@ -61,7 +61,7 @@ extension Page {
             """
             \(rate) records a second through an application, from when each was due to be sent until a reader of \
             committed data had it. Full lines are exactly-once, dashed ones at-least-once, named by their commit \
-            intervals; bands hold all runs. The short lines at 99 % are the aims, one and a half intervals and 3 ms.
+            intervals; bands hold all runs. The short lines at 99\u{a0}% are the aims, one and a half intervals and 3 ms.
             """,
             height: 360,
             [chart.markup()]

@@ -68,7 +68,7 @@ struct GrowthBench {
         var samples = Samples()
         for run in 0...options.repetitions {
             try await admin.createTopic(NewTopic("output", partitions: Input.partitions))
-            Resources.writeBack()
+            Resources.levelGround()
             var configuration = StreamsConfiguration()
             configuration.cacheMaximumBytes = 0
             let application = StreamsApplication(
