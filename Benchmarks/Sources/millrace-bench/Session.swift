@@ -36,12 +36,10 @@ struct Session {
         let measurements = options.measurements
         var samples: [Measurement: Samples] = [:]
         for round in 0...options.repetitions {
+            let measurements = Self.due(measurements, in: round)
             Resources.printError(round == 0 ? "warming up\n" : "round \(round) of \(options.repetitions)\n")
             // Each round begins with another one, because what ran before leaves its traces in the page cache.
-            var isWarm: Set<Measurement.Subject> = []
             for measurement in measurements.indices.map({ measurements[($0 + round) % measurements.count] }) {
-                if round == 0, !isWarm.insert(measurement.subject).inserted { continue }
-                if round > measurement.repetitionsMax { continue }
                 Resources.levelGround()
                 let sample = try await run(measurement)
                 if round > 0 { samples[measurement, default: Samples()].all.append(sample) }
@@ -63,6 +61,14 @@ struct Session {
                 samples: samples[measurement] ?? Samples(),
                 floor: floor
             )
+        }
+    }
+
+    /// What a round runs: at first each workload once, and what takes long not in every round.
+    private static func due(_ measurements: [Measurement], in round: Int) -> [Measurement] {
+        var isWarm: Set<Measurement.Subject> = []
+        return measurements.filter {
+            round == 0 ? isWarm.insert($0.subject).inserted : round <= $0.repetitionsMax
         }
     }
 
