@@ -74,7 +74,7 @@ struct BenchOptions {
     var measurements: [Measurement] {
         var all = EngineWorkload.allCases.filter { isWanted($0.rawValue) }.map { Measurement(subject: .engine($0)) }
         for workload in Workload.allCases where isWanted(workload.rawValue) {
-            if Floor.has(workload) { all.append(Measurement(subject: .floor(workload), commitMs: 100)) }
+            all.append(Measurement(subject: .floor(workload), commitMs: 100))
             for threads in threads.map({ [$0] }) ?? [1, 2] {
                 for promise in promise.map({ [$0] }) ?? Promise.allCases {
                     for commitMs in promise == .none ? [0] : commitMs {

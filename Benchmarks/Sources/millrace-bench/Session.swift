@@ -16,7 +16,11 @@ struct Session {
         Resources.makeDirectory(options.directory)
         let floorDirectory = options.directory + "/floor"
         Resources.makeDirectory(floorDirectory)
-        floor = Floor(directory: floorDirectory, records: options.records)
+        floor = Floor(
+            directory: floorDirectory,
+            records: options.records,
+            lines: options.isWanted("wordcount") ? Workload.wordcount.scaled(options.records) : 0
+        )
         bench = try await FrameworkBench(directory: options.directory + "/broker", records: options.records)
         engine = EngineBench(bench: bench, directory: options.directory)
         Resources.printError("writing the input: \(options.records) records\n")
