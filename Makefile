@@ -50,7 +50,7 @@ bench: packages ## Run the benchmarks beside the floor in C: ARGS=--quick for a 
 	$(swift) build -c release --package-path Benchmarks --product millrace-bench </dev/null
 	exec Benchmarks/.build/release/millrace-bench $(ARGS)
 
-bench-%: packages ## Run one benchmark: pipe, count, wordcount, window, join, produce, fetch, restore, latency or start; ARGS="options"
+bench-%: packages ## Run one benchmark: pipe, count, wordcount, window, join, produce, fetch, restore, latency, start, growth, memory or page; ARGS="options"
 	$(swift) build -c release --package-path Benchmarks --product millrace-bench </dev/null
 	exec Benchmarks/.build/release/millrace-bench --only $* $(ARGS)
 

@@ -26,7 +26,10 @@ let package = Package(
         ),
         .target(
             name: "Measuring",
-            dependencies: [.product(name: "Millrace", package: "millrace")],
+            dependencies: [
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+                .product(name: "Millrace", package: "millrace"),
+            ],
             swiftSettings: strict
         ),
         .executableTarget(
@@ -41,7 +44,6 @@ let package = Package(
             name: "millrace-bench",
             dependencies: [
                 "CFloor", "Measuring", "Workloads", .product(name: "Millrace", package: "millrace"),
-                .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict

@@ -10,9 +10,9 @@ static double seconds(clockid_t clock) {
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
-static void start(floor_run *run, const char *const *names) {
+static void start(floor_run *run, const char *input, const char *const *names) {
     for (int partition = 0; partition < run->settings.partitions; partition++) {
-        int error = log_map(&run->input[partition], run->settings.directory, "input", partition);
+        int error = log_map(&run->input[partition], run->settings.directory, input, partition);
         if (error) run->result.error = error;
         for (int output = 0; output < run->outputs; output++)
             log_create(&run->output[output][partition], run->settings.directory, names[output], partition);
@@ -47,20 +47,23 @@ static void commit(floor_run *run) {
 }
 
 // One batch of one partition. Returns 1 if there was one.
-static int step(floor_run *run, int partition, batch_handler handler, void *state) {
+static int step(floor_run *run, int partition, const floor_work *work) {
     log_view *view = &run->input[partition];
     if (view->at == view->size) return 0;
     batch_reader reader;
     size_t size = batch_open(&reader, view->bytes + view->at, view->size - view->at);
     int32_t count = size ? reader.left : 0;
-    if (!size || !handler(run, partition, reader, state)) {
+    if (!size || !work->handler(run, partition, reader, work->state)) {
         run->result.error = EBADMSG;
         return 0;
     }
     view->at += size;
     run->position[partition] += count;
     run->result.records += count;
-    if ((seconds(CLOCK_MONOTONIC) - run->last_commit) * 1e3 >= (double)run->settings.commit_ms) commit(run);
+    if ((seconds(CLOCK_MONOTONIC) - run->last_commit) * 1e3 >= (double)run->settings.commit_ms) {
+        commit(run);
+        if (work->committed && !work->committed(run, work->state)) run->result.error = EBADMSG;
+    }
     return 1;
 }
 
@@ -76,6 +79,12 @@ static void finish_log(floor_run *run, log_writer *log, int counted) {
 floor_result floor_run_all(
     floor_settings settings, const char *const *names, int outputs, batch_handler handler, void *state
 ) {
+    floor_work work = {.input = "input", .names = names, .outputs = outputs, .handler = handler, .state = state};
+    return floor_run_work(settings, work);
+}
+
+floor_result floor_run_work(floor_settings settings, floor_work work) {
+    int outputs = work.outputs;
     floor_run *run = calloc(1, sizeof *run);
     if (!run || settings.partitions < 1 || settings.partitions > PARTITIONS_MAX || outputs > OUTPUTS_MAX) {
         floor_result refused = {.error = run ? EINVAL : ENOMEM};
@@ -84,13 +93,17 @@ floor_result floor_run_all(
     }
     run->settings = settings;
     run->outputs = outputs;
-    start(run, names);
+    start(run, work.input, work.names);
     for (int busy = 1; busy && !run->result.error;) {
         busy = 0;
         for (int partition = 0; partition < settings.partitions && !run->result.error; partition++)
-            busy |= step(run, partition, handler, state);
+            busy |= step(run, partition, &work);
     }
     commit(run);
+    if (work.committed) {
+        if (!run->result.error && !work.committed(run, work.state)) run->result.error = EBADMSG;
+        commit(run);
+    }
     run->result.seconds = seconds(CLOCK_MONOTONIC) - run->started;
     run->result.cpu_seconds = seconds(CLOCK_THREAD_CPUTIME_ID) - run->cpu_started;
     for (int partition = 0; partition < settings.partitions; partition++) {

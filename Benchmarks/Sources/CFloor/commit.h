@@ -6,7 +6,7 @@
 
 // A run over the input: its partitions in turn, a batch at a time, with a commit whenever the interval has passed.
 
-enum { PARTITIONS_MAX = 64, OUTPUTS_MAX = 2 };
+enum { PARTITIONS_MAX = 64, OUTPUTS_MAX = 3 };
 
 typedef struct {
     floor_settings settings;
@@ -23,7 +23,22 @@ typedef struct {
 // Handles the records of one batch of one partition; returns 0 if one is damaged.
 typedef int (*batch_handler)(floor_run *run, int partition, batch_reader reader, void *state);
 
-// Does the whole run; `names` are those of the outputs.
+// What a run does: `names` are those of the outputs.
+typedef struct {
+    const char *input;
+    const char *const *names;
+    int outputs;
+    batch_handler handler;
+    // What is done with what has been committed, if anything; returns 0 if it is damaged. What it writes belongs to the
+    // next commit.
+    int (*committed)(floor_run *run, void *state);
+    void *state;
+} floor_work;
+
+// Does the whole run.
+floor_result floor_run_work(floor_settings settings, floor_work work);
+
+// Does the whole run over the usual input.
 floor_result floor_run_all(
     floor_settings settings, const char *const *names, int outputs, batch_handler handler, void *state
 );

@@ -23,7 +23,7 @@ void log_create(log_writer *log, const char *directory, const char *name, int pa
     memset(log, 0, sizeof *log);
     log->batch.bytes = calloc(1, BATCH_SIZE_MAX);
     log->batch.at = log->batch.bytes + BATCH_RECORDS;
-    log->file = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0644);
+    log->file = open(path, O_CREAT | O_TRUNC | O_RDWR | O_CLOEXEC, 0644);
     if (log->file < 0 || !log->batch.bytes) log->error = errno;
 }
 

@@ -24,16 +24,27 @@ package enum Resources {
     }
 
     /// The most memory in use since `resetPeak`, in bytes; 0 if it is not known.
-    package static var peakBytes: Int {
-        guard let file = fopen("/proc/self/status", "r") else { return 0 }
+    package static var peakBytes: Int { status(["VmHWM:"])[0] ?? 0 }
+
+    /// The memory in use now, with and without the files that are mapped; nil if it is not known.
+    package static var memory: (residentBytes: Int, anonymousBytes: Int)? {
+        let values = status(["VmRSS:", "RssAnon:"])
+        guard let resident = values[0], let anonymous = values[1] else { return nil }
+        return (resident, anonymous)
+    }
+
+    /// Lines of the process's status, where the system has it (Linux), in bytes.
+    private static func status(_ names: [String]) -> [Int?] {
+        var values = [Int?](repeating: nil, count: names.count)
+        guard let file = fopen("/proc/self/status", "r") else { return values }
         defer { fclose(file) }
         var line = [CChar](repeating: 0, count: 256)
         while fgets(&line, Int32(line.count), file) != nil {
             let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-            guard text.hasPrefix("VmHWM:") else { continue }
-            return (Int(text.split(whereSeparator: { !$0.isNumber }).first ?? "") ?? 0) << 10
+            guard let place = names.firstIndex(where: text.hasPrefix) else { continue }
+            values[place] = text.split(whereSeparator: { !$0.isNumber }).first.flatMap { Int($0) }.map { $0 << 10 }
         }
-        return 0
+        return values
     }
 
     /// Times a piece of work on the calling thread.

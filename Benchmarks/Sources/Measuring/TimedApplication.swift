@@ -20,6 +20,26 @@ extension StreamsApplication {
         )
     }
 
+    /// Runs the application until it is ready to process, its stores filled, and times that; then stops it.
+    package func timedUntilRunning() async throws -> Sample {
+        Resources.resetPeak()
+        let cpu = Resources.cpuSeconds
+        let clock = ContinuousClock()
+        let start = clock.now
+        async let running: Void = run()
+        while state == .created || state == .rebalancing { try await Task.sleep(for: .milliseconds(1)) }
+        let sample = Sample(
+            seconds: (clock.now - start).inSeconds,
+            cpuSeconds: Resources.cpuSeconds - cpu,
+            peakBytes: Resources.peakBytes,
+            commits: 0,
+            records: progress.recordsRestored
+        )
+        stop()
+        try await running
+        return sample
+    }
+
     /// Waits until so many records are processed, or the application has failed.
     package func waitUntilProcessed(_ records: Int64) async throws {
         while progress.recordsProcessed < records, state != .error {

@@ -94,22 +94,32 @@ struct ZipfWords {
 }
 
 /// Writes batch after batch to the partitions of a topic, as fast as one thread can.
-final class BatchWriter {
+package final class BatchWriter {
     private let topic: String
+    private let partitions: Int32
     private let connection: any ProducerConnection
-    private let batches = (0..<Input.partitions).map { _ in RecordBatchBuilder() }
+    private let batches: [RecordBatchBuilder]
 
-    init(to broker: EmbeddedBroker, topic: String, acknowledgement: Acknowledgement) throws {
+    /// Begins to write to all partitions of a topic.
+    package init(
+        to broker: EmbeddedBroker,
+        topic: String,
+        partitions: Int32 = Input.partitions,
+        acknowledgement: Acknowledgement
+    ) throws {
         self.topic = topic
+        self.partitions = partitions
+        batches = (0..<partitions).map { _ in RecordBatchBuilder(capacity: partitions > 16 ? 16 << 10 : 64 << 10) }
         var settings = ProducerSettings()
         settings.isIdempotent = false
         settings.acknowledgement = acknowledgement
         connection = try broker.connectProducer(settings)
     }
 
-    func append(key: UInt64, value: [UInt8], at timestampMs: Int64) throws {
+    /// Appends a record to the partition of its key.
+    package func append(key: UInt64, value: [UInt8], at timestampMs: Int64) throws {
         try withUnsafeBytes(of: key.bigEndian) { key in
-            let partition = Hashes.partition(forKey: key, of: Input.partitions)
+            let partition = Hashes.partition(forKey: key, of: partitions)
             try value.withUnsafeBytes { try append(key, $0, to: partition, at: timestampMs) }
         }
     }
@@ -136,8 +146,9 @@ final class BatchWriter {
         batch.reset()
     }
 
-    func finish() throws {
-        for partition in 0..<Input.partitions where !batches[Int(partition)].isEmpty { try send(partition) }
+    /// Writes what is left.
+    package func finish() throws {
+        for partition in 0..<partitions where !batches[Int(partition)].isEmpty { try send(partition) }
         try connection.flush()
         connection.close()
     }

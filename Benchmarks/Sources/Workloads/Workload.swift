@@ -73,6 +73,14 @@ public enum Workload: String, CaseIterable, Sendable {
     /// repartition topic.
     public func processed(records: Int64) -> Int64 {
         let read = inputs(records: records).reduce(0) { $0 + $1.records }
-        return self == .wordcount ? read + Input.words(inLines: records) : read
+        return self == .wordcount ? read + counted(records: records) : read
     }
+
+    /// How many records count when its speed is told: in `wordcount` the words.
+    public func counted(records: Int64) -> Int64 {
+        self == .wordcount ? Input.words(inLines: records) : records
+    }
+
+    /// How many records the input has where others have so many: a line is worth two and a half of the other records.
+    public func scaled(_ records: Int64) -> Int64 { self == .wordcount ? max(records * 2 / 5, 1) : records }
 }

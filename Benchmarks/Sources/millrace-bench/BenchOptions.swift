@@ -10,6 +10,8 @@ struct BenchOptions {
     var seconds: Int64 = 20
     /// Names of workloads; nil for all.
     var workloads: Set<String>?
+    /// Which curves `growth` draws; nil for all.
+    var curves: Set<String>?
     /// The one promise to measure; nil for all.
     var promise: Promise?
     /// The one number of threads to measure; nil for one and two.
@@ -17,6 +19,9 @@ struct BenchOptions {
 
     static let names =
         Workload.allCases.map(\.rawValue) + EngineWorkload.allCases.map(\.rawValue) + ["restore", "latency", "start"]
+        + onlyWhenNamed
+    /// What takes many minutes, and the page, which is made of what was measured.
+    static let onlyWhenNamed = ["growth", "memory", "page"]
 
     init(_ arguments: some Sequence<String>) throws(BenchError) {
         var rest = arguments.makeIterator()
@@ -38,6 +43,10 @@ struct BenchOptions {
                 let chosen = value.split(separator: ",").map(String.init)
                 for name in chosen where !Self.names.contains(name) { throw .unknownWorkload(name) }
                 workloads = Set(chosen)
+            case "--curves":
+                let chosen = value.split(separator: ",").map(String.init)
+                for name in chosen where GrowthCurve(rawValue: name) == nil { throw .unknownCurve(name) }
+                curves = Set(chosen)
             case "--promise":
                 guard let chosen = Promise(rawValue: value) else { throw .unknownPromise(value) }
                 promise = chosen
@@ -59,13 +68,13 @@ struct BenchOptions {
         seconds = 4
     }
 
-    func isWanted(_ name: String) -> Bool { workloads?.contains(name) ?? true }
+    func isWanted(_ name: String) -> Bool { workloads?.contains(name) ?? !Self.onlyWhenNamed.contains(name) }
 
     /// Everything that is to be measured.
     var measurements: [Measurement] {
         var all = EngineWorkload.allCases.filter { isWanted($0.rawValue) }.map { Measurement(subject: .engine($0)) }
         for workload in Workload.allCases where isWanted(workload.rawValue) {
-            if Floor.has(workload) { all.append(Measurement(subject: .floor(workload), commitMs: 100)) }
+            all.append(Measurement(subject: .floor(workload), commitMs: 100))
             for threads in threads.map({ [$0] }) ?? [1, 2] {
                 for promise in promise.map({ [$0] }) ?? Promise.allCases {
                     for commitMs in promise == .none ? [0] : commitMs {
@@ -92,6 +101,7 @@ enum BenchError: Error, CustomStringConvertible {
     case unknownOption(String)
     case unknownWorkload(String)
     case unknownPromise(String)
+    case unknownCurve(String)
     case notANumber(String, String)
     case outputDiffers(String)
 
@@ -100,11 +110,13 @@ enum BenchError: Error, CustomStringConvertible {
         case .missingValue(let option): "\(option) needs a value"
         case .unknownOption(let option):
             "no option \(option); there are --directory, --records, --commit-ms, --repetitions, --only, --promise, "
-                + "--threads, --seconds and --quick"
+                + "--threads, --curves, --seconds and --quick"
         case .unknownWorkload(let name):
             "no workload \(name); there are \(BenchOptions.names.joined(separator: ", "))"
         case .unknownPromise(let name):
             "no promise \(name); there are \(Promise.allCases.map(\.rawValue).joined(separator: ", "))"
+        case .unknownCurve(let name):
+            "no curve \(name); there are \(GrowthCurve.allCases.map(\.rawValue).joined(separator: ", "))"
         case .notANumber(let option, let value): "\(option) needs a whole number, 1 or more, not \(value)"
         case .outputDiffers(let what): "\(what): the output does not hold the records that it should"
         }

@@ -6,9 +6,8 @@ import Workloads
 struct Floor {
     let directory: String
     let records: Int64
-
-    /// Whether somebody has written a workload by hand.
-    static func has(_ workload: Workload) -> Bool { !workload.floorOutputs.isEmpty }
+    /// How many lines `wordcount` has; 0 if it is not run.
+    let lines: Int64
 
     /// Writes the input, which is not timed.
     func generate() throws {
@@ -22,7 +21,9 @@ struct Floor {
                 switch workload {
                 case .pipe: floor_pipe(settings)
                 case .count: floor_count(settings)
-                case .wordcount, .window, .join: throw FloorError(what: "no floor for \(workload.rawValue)", number: 0)
+                case .window: floor_window(settings)
+                case .join: floor_join(settings)
+                case .wordcount: floor_wordcount(settings)
                 }
             _ = try result.checked("the floor of \(workload.rawValue)")
             var stored: Int64 = 0
@@ -46,6 +47,7 @@ struct Floor {
                 floor_settings(
                     directory: directory,
                     records: records,
+                    lines: lines,
                     partitions: 4,
                     commit_ms: commitMs,
                     sync: 1,
@@ -62,7 +64,9 @@ extension Workload {
         switch self {
         case .pipe: ["pipe"]
         case .count: ["changelog", "count"]
-        case .wordcount, .window, .join: []
+        case .window: ["window-changelog", "window"]
+        case .join: ["join"]
+        case .wordcount: ["repartition", "wordcount-changelog", "wordcount"]
         }
     }
 }

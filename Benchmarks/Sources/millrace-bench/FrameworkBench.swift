@@ -51,9 +51,10 @@ struct FrameworkBench {
 
     /// Runs a workload from the input's beginning to its end, the last commit included.
     func run(_ workload: Workload, _ measurement: Measurement, number: Int) async throws -> Sample {
+        let records = workload.scaled(records)
         try await admin.createTopic(NewTopic("output", partitions: Input.partitions))
         let application = application("bench-\(session)-\(number)", try workload.topology(), measurement)
-        let sample = try await application.timed(records: records) {
+        let sample = try await application.timed(records: workload.counted(records: records)) {
             try await application.waitUntilProcessed(workload.processed(records: records))
         }
         try await check(workload)
@@ -70,12 +71,7 @@ struct FrameworkBench {
         try await application(id, try Workload.count.topology(), before).runUntilCaughtUp()
         Resources.levelGround()
         let application = application(id, try Workload.count.topology(), before)
-        var sample = try await application.timed(records: records) {
-            while application.state != .running, application.state != .error {
-                try await Task.sleep(for: .milliseconds(1))
-            }
-        }
-        sample.records = application.progress.recordsRestored
+        let sample = try await application.timedUntilRunning()
         try await removeOutputs()
         return sample
     }
@@ -93,12 +89,13 @@ struct FrameworkBench {
 
     /// The output must be there: every record that has a result, and the markers of the transactions.
     private func check(_ workload: Workload) async throws {
+        let records = workload.scaled(records)
         let stored = try await offsets(of: "output")
         let isRight =
             switch workload {
             case .pipe: stored > records * 88 / 100 && stored < records * 93 / 100
             case .count, .window, .join: stored >= records
-            case .wordcount: stored >= Input.words(inLines: records)
+            case .wordcount: stored >= workload.counted(records: records)
             }
         guard isRight else { throw BenchError.outputDiffers("\(workload.rawValue): \(stored) offsets") }
     }

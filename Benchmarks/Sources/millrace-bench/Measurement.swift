@@ -26,6 +26,9 @@ struct Measurement: Hashable {
         }
     }
 
+    /// How often it is run at most: what takes long is run less often.
+    var repetitionsMax: Int { subject == .application(.wordcount) ? 3 : .max }
+
     var isFloor: Bool { if case .floor = subject { true } else { false } }
 
     /// What is promised, for people and for the file.

@@ -16,24 +16,31 @@ struct Session {
         Resources.makeDirectory(options.directory)
         let floorDirectory = options.directory + "/floor"
         Resources.makeDirectory(floorDirectory)
-        floor = Floor(directory: floorDirectory, records: options.records)
+        floor = Floor(
+            directory: floorDirectory,
+            records: options.records,
+            lines: options.isWanted("wordcount") ? Workload.wordcount.scaled(options.records) : 0
+        )
         bench = try await FrameworkBench(directory: options.directory + "/broker", records: options.records)
         engine = EngineBench(bench: bench, directory: options.directory)
         Resources.printError("writing the input: \(options.records) records\n")
         var inputs: [Input: Int64] = [.records: options.records]
         for measurement in options.measurements {
             guard case .application(let workload) = measurement.subject else { continue }
-            for input in workload.inputs(records: options.records) { inputs[input.input] = input.records }
+            for input in workload.inputs(records: workload.scaled(options.records)) {
+                inputs[input.input] = input.records
+            }
         }
         for (input, records) in inputs { try await bench.prepare(input, records: records) }
         try floor.generate()
     }
 
-    /// Runs everything; the first round is not counted.
+    /// Runs everything, after a first round that is not counted: each workload once.
     mutating func run() async throws -> [Outcome] {
         let measurements = options.measurements
         var samples: [Measurement: Samples] = [:]
         for round in 0...options.repetitions {
+            let measurements = Self.due(measurements, in: round)
             Resources.printError(round == 0 ? "warming up\n" : "round \(round) of \(options.repetitions)\n")
             // Each round begins with another one, because what ran before leaves its traces in the page cache.
             for measurement in measurements.indices.map({ measurements[($0 + round) % measurements.count] }) {
@@ -58,6 +65,14 @@ struct Session {
                 samples: samples[measurement] ?? Samples(),
                 floor: floor
             )
+        }
+    }
+
+    /// What a round runs: at first each workload once, and what takes long not in every round.
+    private static func due(_ measurements: [Measurement], in round: Int) -> [Measurement] {
+        var isWarm: Set<Measurement.Subject> = []
+        return measurements.filter {
+            round == 0 ? isWarm.insert($0.subject).inserted : round <= $0.repetitionsMax
         }
     }
 

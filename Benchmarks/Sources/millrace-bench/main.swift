@@ -42,7 +42,22 @@ do {
         print(Table.text(report.starts))
         try report.write(to: path)
     }
-    print("written to \(path)")
+    if options.isWanted("growth") {
+        var report = Report(in: environment)
+        report.growth = try await GrowthBench(options).run()
+        print("exactlyOnce, commits every 100 ms, one thread; median of \(options.repetitions) runs")
+        print(Table.text(report.growth))
+        try report.write(to: path)
+    }
+    if options.isWanted("memory") {
+        var report = Report(in: environment)
+        report.memory = [try await MemoryBench(options).run()]
+        print("count of \(options.records * 20) records, exactlyOnce, commits every 100 ms, one thread; megabytes")
+        print(Table.text(report.memory))
+        try report.write(to: path)
+    }
+    let page = try Page.write(in: options.directory)
+    print("written to \(path) and \(page)")
 } catch {
     Resources.printError("millrace-bench: \(error)\n")
     Resources.exit(1)

@@ -11,6 +11,7 @@
 typedef struct {
     const char *directory;    // holds the input, and takes the output; it must exist
     int64_t records;          // how many the input has
+    int64_t lines;            // how many lines there are for `floor_wordcount`; 0 if it is not run
     int32_t partitions;       // of the input and of each output, 1 to 64
     int64_t commit_ms;        // the commit interval
     int32_t sync;             // 1: a commit waits until it is on the disk; 0: until it is in the page cache
@@ -28,7 +29,9 @@ typedef struct {
 } floor_result;
 
 /// Writes the input, `input-<partition>.log`: keys from 0 to 99,999 as 8 bytes, big-endian, spread evenly and placed
-/// by a hash of the key; values of 100 lower-case letters. Not to be timed. `bytes_out` is the size of the input.
+/// by a hash of the key; values of 100 lower-case letters; a record each millisecond. And `table-<partition>.log`, a number
+/// of 8 bytes for each key, and `lines-<partition>.log`, of 8 to 12 words, Zipf over 10,000. Not to be timed. `bytes_out`
+/// is the size of all.
 floor_result floor_generate(floor_settings settings);
 
 /// Drops every record whose key is a multiple of ten and puts the value of the others in upper case, into
@@ -38,6 +41,19 @@ floor_result floor_pipe(floor_settings settings);
 /// Counts the records of each key; each record in gives one to `changelog-<partition>.log` and one to
 /// `count-<partition>.log`, with the key and its count in 8 bytes, big-endian.
 floor_result floor_count(floor_settings settings);
+
+/// Counts the records of each key in windows of 10 seconds, and leaves out what comes after its window's end: one record to
+/// `window-changelog-<partition>.log`, with key and window, and one to `window-<partition>.log`.
+floor_result floor_window(floor_settings settings);
+
+/// Looks the key of each record up in the table, which is read first, and writes the number found there and the length of
+/// the value, added, to `join-<partition>.log`. The rows are not among the result's `records`.
+floor_result floor_join(floor_settings settings);
+
+/// Splits lines into words, writes each to `repartition-<partition>.log`, placed by a hash of it, reads them there after
+/// the next commit, and counts them: one record to `wordcount-changelog-<partition>.log` and one to
+/// `wordcount-<partition>.log`, with the word and its count. The result's `records` are the words counted.
+floor_result floor_wordcount(floor_settings settings);
 
 /// Reads `<name>-<partition>.log` of all partitions, checks each batch and counts the records and bytes.
 floor_result floor_check(floor_settings settings, const char *name);

@@ -47,7 +47,8 @@ package struct Environment: Codable, Hashable, Sendable {
             memoryBytes: process.physicalMemory,
             system: process.operatingSystemVersionString,
             kernel: output(of: ["uname", "-sr"]) ?? "unknown",
-            fileSystem: output(of: ["stat", "--file-system", "--format", "%T", directory]) ?? "unknown",
+            fileSystem: output(of: ["findmnt", "--noheadings", "--output", "FSTYPE", "--target", directory])
+                ?? "unknown",
             compiler: compiler
         )
     }

@@ -7,6 +7,8 @@ package struct Report: Codable, Sendable {
     package var measurements: [Throughput] = []
     package var latencies: [Latency] = []
     package var starts: [Start] = []
+    package var memory: [MemoryCourse] = []
+    package var growth: [GrowthPoint] = []
 
     /// A session without results as yet.
     package init(in environment: Environment) {
@@ -26,6 +28,8 @@ package struct Report: Codable, Sendable {
         merged.measurements = stamped.measurements.merged(with: newer.measurements)
         merged.latencies = stamped.latencies.merged(with: newer.latencies)
         merged.starts = stamped.starts.merged(with: newer.starts)
+        merged.memory = stamped.memory.merged(with: newer.memory)
+        merged.growth = stamped.growth.merged(with: newer.growth)
         let needed = merged.dates
         merged.environments = (environments + newer.environments).filter { needed.contains($0.date) }
         return merged
@@ -58,10 +62,14 @@ package struct Report: Codable, Sendable {
         stamped.measurements = stamp(measurements)
         stamped.latencies = stamp(latencies)
         stamped.starts = stamp(starts)
+        stamped.memory = stamp(memory)
+        stamped.growth = stamp(growth)
         return stamped
     }
 
     private var dates: Set<String> {
-        Set(measurements.map(\.measured) + latencies.map(\.measured) + starts.map(\.measured))
+        Set(measurements.map(\.measured))
+            .union(latencies.map(\.measured)).union(starts.map(\.measured))
+            .union(memory.map(\.measured)).union(growth.map(\.measured))
     }
 }

@@ -38,4 +38,38 @@ extension Table {
             textColumns: 3
         )
     }
+
+    /// Growth curves in nanoseconds a record.
+    package static func text(_ growth: [GrowthPoint]) -> String {
+        text(
+            [["curve", "workload", "size", "records", "ns a record", "lowest", "highest", "CPU s", "peak MB"]]
+                + growth.map { point in
+                    [
+                        point.curve, point.workload, grouped(Double(point.size)), grouped(Double(point.records)),
+                        grouped(point.nanosecondsPerRecord.median), grouped(point.nanosecondsPerRecord.min),
+                        grouped(point.nanosecondsPerRecord.max), decimal(point.cpuSeconds),
+                        grouped(Double(point.peakBytes >> 20)),
+                    ]
+                },
+            textColumns: 2
+        )
+    }
+
+    /// Memory in megabytes, about ten points of each course.
+    package static func text(_ courses: [MemoryCourse]) -> String {
+        let points = courses.flatMap { course in
+            stride(from: 0, to: course.points.count, by: max(1, course.points.count / 10)).map { course.points[$0] }
+        }
+        func megabytes(_ bytes: Int) -> String { grouped(Double(bytes >> 20)) }
+        return text(
+            [["records", "resident", "without files", "peak"]]
+                + points.map { point in
+                    [
+                        grouped(Double(point.records)), megabytes(point.residentBytes), megabytes(point.anonymousBytes),
+                        megabytes(point.peakBytes),
+                    ]
+                },
+            textColumns: 0
+        )
+    }
 }

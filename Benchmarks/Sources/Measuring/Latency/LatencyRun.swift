@@ -1,9 +1,9 @@
 import Histogram
 
 /// How long the records of one run took, from when each was due to be sent until a reader of committed data had it.
-struct LatencyRun {
+package struct LatencyRun: Sendable {
     /// The percentiles that are kept of a run: those that people ask for, and points between them for a curve.
-    static let percentiles = [
+    package static let percentiles = [
         0, 10, 25, 50, 75, 90, 95, 97.5, 99, 99.5, 99.75, 99.9, 99.95, 99.975, 99.99, 100,
     ]
 
@@ -13,19 +13,22 @@ struct LatencyRun {
         numberOfSignificantValueDigits: .three
     )
     /// Of all threads: producer, application, consumer.
-    var cpuSeconds = 0.0
-    var peakBytes = 0
-    var commits = 0
+    package var cpuSeconds = 0.0
+    package var peakBytes = 0
+    package var commits = 0
 
-    var records: UInt64 { histogram.totalCount }
+    /// How many were counted.
+    package var records: UInt64 { histogram.totalCount }
+
+    package init() {}
 
     /// Counts a record.
-    mutating func record(nanoseconds: Int64) {
+    package mutating func record(nanoseconds: Int64) {
         histogram.record(min(UInt64(max(nanoseconds, 0) / 1_000), histogram.highestTrackableValue))
     }
 
     /// The latency within which so many percent of the records arrived, in milliseconds.
-    func milliseconds(at percentile: Double) -> Double {
+    package func milliseconds(at percentile: Double) -> Double {
         Double(histogram.valueAtPercentile(percentile)) / 1_000
     }
 }
