@@ -47,11 +47,11 @@ conformance-streams: packages ## Compare with what Kafka Streams did: every reco
 	$(swift) build --product conformance-streams </dev/null >&2
 	exec .build/debug/conformance-streams "$(DIR)"
 
-bench: packages ## Run the benchmarks beside the floor in C: ARGS="options"
+bench: packages ## Run the benchmarks beside the floor in C: ARGS=--quick for a first look, or other options
 	$(swift) build -c release --package-path Benchmarks --product millrace-bench </dev/null
 	exec Benchmarks/.build/release/millrace-bench $(ARGS)
 
-bench-%: packages ## Run one benchmark: pipe, count, wordcount, window, join, produce, fetch or restore; ARGS="options"
+bench-%: packages ## Run one benchmark: pipe, count, wordcount, window, join, produce, fetch, restore, latency or start; ARGS="options"
 	$(swift) build -c release --package-path Benchmarks --product millrace-bench </dev/null
 	exec Benchmarks/.build/release/millrace-bench --only $* $(ARGS)
 

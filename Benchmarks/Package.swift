@@ -14,6 +14,7 @@ let package = Package(
         .package(name: "millrace", path: ".."),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/ordo-one/benchmark", from: "1.38.1", traits: []),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
     targets: [
         // The floor is optimised in every configuration: a slow floor would flatter what is measured against it.
@@ -68,10 +69,12 @@ let package = Package(
             name: "millrace-bench",
             dependencies: [
                 "CFloor", "Measuring", "Workloads", .product(name: "Millrace", package: "millrace"),
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict
         ),
+        .testTarget(name: "MeasuringTests", dependencies: ["Measuring"], swiftSettings: strict),
         .executableTarget(
             name: "Engine",
             dependencies: [

@@ -175,14 +175,15 @@ final class EmbeddedProducer: ProducerConnection, @unchecked Sendable {
         let written = unflushed
         unflushed = [:]
         var failures: [TopicPartition: ClientError] = [:]
+        var targets: [FlushTarget] = []
         for (id, end) in written.sorted(by: { $0.key < $1.key }) {
             do throws(ClientError) {
-                let partition = try partition(id)
-                try client { () throws(BrokerError) in try partition.flush(upTo: end) }
+                targets.append(FlushTarget(try partition(id), upTo: end))
             } catch {
                 failures[id] = error
             }
         }
+        for (index, error) in broker.flush(targets) { failures[targets[index].partition.id] = ClientError(error) }
         for (id, handler, receipt) in waiting {
             if let failure = failures[id] { handler(.failure(failure)) } else { handler(.success(receipt)) }
         }

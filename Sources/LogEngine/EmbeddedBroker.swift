@@ -22,6 +22,8 @@ public final class EmbeddedBroker: Sendable {
     package let logger: Logger
     /// Runs blocking calls for the asynchronous clients.
     package let pool: BlockingPool
+    /// Waits for the disk in several places at once.
+    let crew: Crew
     let data: DataDirectory
     let topics = TopicRegistry()
     package let instances = InstanceNumbers()
@@ -124,6 +126,8 @@ public final class EmbeddedBroker: Sendable {
         self.logger = logger
         let data = try DataDirectory(at: directory, fileSystem: fileSystem, random: &random)
         self.data = data
+        let crew = Crew(name: "broker-crew", threadCount: keepsHouse ? Self.crewSize : 0)
+        self.crew = crew
         do throws(BrokerError) {
             try Self.openTopics(
                 in: data,
@@ -145,6 +149,7 @@ public final class EmbeddedBroker: Sendable {
                 data: data,
                 time: time,
                 configuration: configuration,
+                crew: crew,
                 logger: logger
             )
             try groups.load(isObserver: isObserver)
@@ -155,6 +160,7 @@ public final class EmbeddedBroker: Sendable {
             for topic in topics.all {
                 for partition in topic.partitions { partition.abandon() }
             }
+            crew.close()
             data.release()
             throw error
         }
@@ -183,19 +189,8 @@ public final class EmbeddedBroker: Sendable {
         }
         pool.close()
         administration.withLock { _ in
-            var failure: (any Error)?
-            for topic in topics.all {
-                for partition in topic.partitions {
-                    do throws(LogError) {
-                        try partition.close()
-                    } catch {
-                        failure = failure ?? error
-                        partition.abandon()
-                    }
-                }
-            }
             do {
-                if let failure { throw failure }
+                try closeLogs()
                 try Self.writeCheckpoints(topics, to: data)
                 try data.markClean()
             } catch {
@@ -204,9 +199,28 @@ public final class EmbeddedBroker: Sendable {
                     metadata: ["error": "\(error)"]
                 )
             }
+            crew.close()
             data.release()
         }
     }
+
+    /// Closes all logs in order; throws the first failure when all are closed.
+    private func closeLogs() throws(LogError) {
+        let partitions = topics.all.flatMap(\.partitions)
+        let failures = crew.collect(partitions.count) { index -> LogError? in
+            do throws(LogError) {
+                try partitions[index].close()
+                return nil
+            } catch {
+                partitions[index].abandon()
+                return error
+            }
+        }
+        for case let failure? in failures { throw failure }
+    }
+
+    /// How many threads help with waits for the disk, of which they are almost all of their time.
+    private static let crewSize = 7
 
     deinit {
         close()

@@ -78,6 +78,9 @@ package final class Partition: Sendable {
         }
     }
 
+    /// Whether a flush up to an offset has nothing to do, and nothing to report.
+    func isDurable(upTo offset: Int64) -> Bool { log.isDurable(upTo: offset) }
+
     /// Whether the partition was deleted, or its broker was closed: who still holds it has to ask the broker again.
     package var isAbandoned: Bool { isGone.load(ordering: .acquiring) }
 

@@ -57,8 +57,13 @@ extension TransactionRuntime {
     ) throws(BrokerError) {
         let isTwoPhase = try checkUndecided(transactionalId)
         let partition = groups.offsetsPartition(of: membership.groupId)
-        try makeDurable(offsets)
+        if isTwoPhase { try makeDurable(offsets) }
         try admitting(partition, to: transactionalId, producer, clientVersion) { () throws(BrokerError) in
+            // Positions count for nothing until their transaction is decided, so that what they have passed can become
+            // durable together with its data.
+            passed.withLock { passed in
+                passed[transactionalId, default: [:]].merge(offsets.mapValues(\.offset)) { max($0, $1) }
+            }
             let isFenced = !deliberateFaults.contains(.forgetGeneration)
             let member = isFenced ? membership : GroupMembership(groupId: membership.groupId)
             try groups.commit(offsets, for: member, producer: producer)

@@ -32,6 +32,9 @@ package final class TransactionRuntime: Sendable {
     }
 
     let state: Mutex<State>
+    /// The positions that transactions under way are to commit, by transactional id: what they have passed has to be durable
+    /// before. Taken within the lock of `state`, or alone.
+    let passed = Mutex<[String: [TopicPartition: Int64]]>([:])
     /// Held while markers are written, so that who meets an unfinished transaction can wait for its end.
     private let finishing = Mutex(())
     let topics: TopicRegistry
@@ -39,6 +42,7 @@ package final class TransactionRuntime: Sendable {
     let time: any TimeSource
     let logger: Logger
     let idFile: ProducerIdFile
+    let crew: Crew
     let partitionCount: Int32
     let maximumTimeout: Duration
     /// Whether the logs were closed in order, so that nothing of them can be missing.
@@ -51,8 +55,10 @@ package final class TransactionRuntime: Sendable {
         data: DataDirectory,
         time: any TimeSource,
         configuration: BrokerConfiguration,
+        crew: Crew,
         logger: Logger
     ) {
+        self.crew = crew
         self.topics = topics
         self.groups = groups
         self.time = time
@@ -188,9 +194,13 @@ package final class TransactionRuntime: Sendable {
     /// A position is never durable before the records that it has passed, or after loss of power it would lie beyond the
     /// end of its partition and pass by the records that come there next.
     package func makeDurable(_ offsets: [TopicPartition: CommittedOffset]) throws(BrokerError) {
-        for (id, offset) in offsets {
-            guard let partition = try? topics.partition(id) else { continue }
-            try partition.flush(upTo: offset.offset)
+        try crew.flushAll(targets(offsets.mapValues(\.offset)))
+    }
+
+    /// Those of the partitions that there still are; a topic that was deleted meanwhile has nothing to keep.
+    private func targets(_ ends: [TopicPartition: Int64]) -> [FlushTarget] {
+        ends.sorted { $0.key < $1.key }.compactMap { id, end in
+            (try? topics.partition(id)).map { FlushTarget($0, upTo: end) }
         }
     }
 
@@ -307,6 +317,7 @@ package final class TransactionRuntime: Sendable {
         state.batch.append(key: key.bytes, value: hasValue ? value.bytes : nil, timestamp: time.milliseconds)
         try log(of: record.transactionalId).append(state.batch)
         state.coordinator.replay(record)
+        if record.metadata?.state != .ongoing { passed.withLock { $0[record.transactionalId] = nil } }
     }
 
     func log(of transactionalId: String) throws(BrokerError) -> CoordinatorLog {
@@ -317,11 +328,9 @@ package final class TransactionRuntime: Sendable {
     func flushData(of transactionalId: String) throws(BrokerError) {
         if deliberateFaults.contains(.volatileData) { return }
         let partitions = state.withLock { $0.coordinator.metadata(of: transactionalId)?.partitions ?? [] }
-        for id in partitions.sorted() {
-            // A topic that was deleted meanwhile has nothing left to commit.
-            guard let partition = try? topics.partition(id) else { continue }
-            try partition.flush()
-        }
+        let written = Dictionary(uniqueKeysWithValues: partitions.map { ($0, Int64.max) })
+        let ends = passed.withLock { $0[transactionalId] ?? [:] }.merging(written) { max($0, $1) }
+        try crew.flushAll(targets(ends))
     }
 
     /// Markers make a decision visible, so it has to survive loss of power before the first of them: that of an abort
@@ -388,7 +397,7 @@ package final class TransactionRuntime: Sendable {
         }
         // Decisions are found by epoch when markers are lost, and before version 2 an epoch has many of them.
         if markers.version < .two {
-            for id in ordered { try (try? topics.partition(id))?.flush() }
+            try crew.flushAll(targets(Dictionary(uniqueKeysWithValues: ordered.map { ($0, Int64.max) })))
         }
         try complete(markers)
     }

@@ -22,6 +22,14 @@ extension PartitionLog {
         }
     }
 
+    /// Whether a flush up to `offset` has nothing to do, and nothing to report.
+    package func isDurable(upTo offset: Int64) -> Bool {
+        state.withLock { state in
+            let isWritable = !state.isClosed && !state.isClosing && state.failure == nil
+            return isWritable && state.durableEndOffset >= min(offset, state.logEndOffset)
+        }
+    }
+
     /// Synchronises everything there is. `flushing` is held.
     func synchronize(unlessDurable target: Int64? = nil) throws(LogError) {
         let work = try state.withLock { (state) throws(LogError) -> FlushWork? in

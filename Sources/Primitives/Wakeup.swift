@@ -105,6 +105,11 @@ package final class Condition: @unchecked Sendable {
         withLock { _ = pthread_cond_broadcast(variable) }
     }
 
+    /// Wakes up to `count` of those who wait.
+    package func wake(_ count: Int) {
+        withLock { for _ in 0..<count { pthread_cond_signal(variable) } }
+    }
+
     /// Sleeps until `isFulfilled`, which is asked under the mutex, or until `timeout` has passed.
     package func wait(for timeout: Duration, until isFulfilled: () -> Bool) {
         var deadline = timespec()

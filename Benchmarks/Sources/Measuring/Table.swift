@@ -24,17 +24,23 @@ package struct Table {
                 outcome.ratioToFloor.map(Self.decimal) ?? "-",
             ])
         }
-        let widths = titles.indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
+        return Self.text(lines, textColumns: 2)
+    }
+
+    /// Lines of cells in columns, the first of them text and the others numbers.
+    package static func text(_ lines: [[String]], textColumns: Int) -> String {
+        let columns = lines.first?.indices ?? 0..<0
+        let widths = columns.map { column in lines.map { $0[column].count }.max() ?? 0 }
         return lines.map { line in
             line.enumerated().map { column, cell in
                 let padding = String(repeating: " ", count: widths[column] - cell.count)
-                return column < 2 ? cell + padding : padding + cell
+                return column < textColumns ? cell + padding : padding + cell
             }.joined(separator: "  ")
         }.joined(separator: "\n")
     }
 
     /// A whole number with its thousands apart.
-    static func grouped(_ number: Double) -> String {
+    package static func grouped(_ number: Double) -> String {
         var digits = Array(String(Int(number.rounded())))
         var position = digits.count - 3
         while position > 0 {
@@ -45,7 +51,7 @@ package struct Table {
     }
 
     /// A number with two decimals.
-    static func decimal(_ number: Double) -> String {
+    package static func decimal(_ number: Double) -> String {
         let hundredths = Int((number * 100).rounded())
         let fraction = hundredths % 100
         return "\(hundredths / 100).\(fraction < 10 ? "0" : "")\(fraction)"

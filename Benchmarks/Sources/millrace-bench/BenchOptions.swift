@@ -6,6 +6,8 @@ struct BenchOptions {
     var records: Int64 = 5_000_000
     var commitMs: [Int64] = [100, 10, 1]
     var repetitions = 5
+    /// How long `latency` takes the time in a run, in seconds.
+    var seconds: Int64 = 20
     /// Names of workloads; nil for all.
     var workloads: Set<String>?
     /// The one promise to measure; nil for all.
@@ -14,11 +16,15 @@ struct BenchOptions {
     var threads: Int?
 
     static let names =
-        Workload.allCases.map(\.rawValue) + EngineWorkload.allCases.map(\.rawValue) + ["restore"]
+        Workload.allCases.map(\.rawValue) + EngineWorkload.allCases.map(\.rawValue) + ["restore", "latency", "start"]
 
     init(_ arguments: some Sequence<String>) throws(BenchError) {
         var rest = arguments.makeIterator()
         while let name = rest.next() {
+            if name == "--quick" {
+                beQuick()
+                continue
+            }
             guard let value = rest.next() else { throw .missingValue(name) }
             switch name {
             case "--directory": directory = value
@@ -27,6 +33,7 @@ struct BenchOptions {
                 commitMs = []
                 for part in value.split(separator: ",") { commitMs.append(try Self.number(name, String(part))) }
             case "--repetitions": repetitions = Int(try Self.number(name, value))
+            case "--seconds": seconds = try Self.number(name, value)
             case "--only":
                 let chosen = value.split(separator: ",").map(String.init)
                 for name in chosen where !Self.names.contains(name) { throw .unknownWorkload(name) }
@@ -45,7 +52,14 @@ struct BenchOptions {
         return number
     }
 
-    private func isWanted(_ name: String) -> Bool { workloads?.contains(name) ?? true }
+    /// A look at everything in a few minutes; options that follow say it in more detail.
+    private mutating func beQuick() {
+        records = 1_000_000
+        repetitions = 1
+        seconds = 4
+    }
+
+    func isWanted(_ name: String) -> Bool { workloads?.contains(name) ?? true }
 
     /// Everything that is to be measured.
     var measurements: [Measurement] {
@@ -85,8 +99,8 @@ enum BenchError: Error, CustomStringConvertible {
         switch self {
         case .missingValue(let option): "\(option) needs a value"
         case .unknownOption(let option):
-            "no option \(option); there are --directory, --records, --commit-ms, --repetitions, --only, --promise and "
-                + "--threads"
+            "no option \(option); there are --directory, --records, --commit-ms, --repetitions, --only, --promise, "
+                + "--threads, --seconds and --quick"
         case .unknownWorkload(let name):
             "no workload \(name); there are \(BenchOptions.names.joined(separator: ", "))"
         case .unknownPromise(let name):
