@@ -41,7 +41,10 @@ struct StatelessTests {
         try await world.run { builder in
             let stream = builder.stream("in", keys: .utf8, values: .utf8)
             stream.compactMapValues { value in Int64(value) }.mapValues { "\($0 + 1)" }.to("out", values: .utf8)
-            stream.compactMapValues { key, value in Int64(value) == nil ? key : nil }.to("keyed", values: .utf8)
+            stream.compactMapValues { key, value -> String? in Int64(value) == nil ? key : nil }.to(
+                "keyed",
+                values: .utf8
+            )
             stream.compactMapValues { value -> Int64?? in .some(Int64(value)) }.mapValues { "\($0 ?? 0)" }
                 .to("optional", values: .utf8)
         }
