@@ -17,7 +17,9 @@ do {
         )
         print(Table(outcomes).text())
         let path = options.directory + "/nexmark.json"
-        try Report(outcomes, records: options.events).write(to: path)
+        var report = Report(in: .current(directory: options.directory))
+        report.measurements = outcomes.compactMap(Throughput.init)
+        try report.write(to: path)
         print("written to \(path)")
     }
 } catch {

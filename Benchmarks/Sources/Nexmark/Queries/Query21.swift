@@ -17,12 +17,16 @@ package enum Query21: NexmarkQuery {
     }
 
     private static func channelId(of channel: String, url: String) -> String? {
-        switch channel.lowercased() {
-        case "apple": "0"
-        case "google": "1"
-        case "facebook": "2"
-        case "baidu": "3"
-        default: url.split(separator: "&").first { $0.hasPrefix("channel_id=") }.map { String($0.dropFirst(11)) }
+        switch channel {
+        case "Apple": "0"
+        case "Google": "1"
+        case "Facebook": "2"
+        case "Baidu": "3"
+        default:
+            // By bytes: a split by characters would have to find where they begin and end.
+            url.utf8.split(separator: UInt8(ascii: "&")).lazy.map(Substring.init)
+                .first { $0.hasPrefix("channel_id=") }
+                .map { String(Substring($0.utf8.dropFirst(11))) }
         }
     }
 }

@@ -9,8 +9,9 @@ package enum Query22: NexmarkQuery {
     package static func build(_ builder: StreamsBuilder) {
         builder.events().bids
             .mapValues { bid in
-                let parts = bid.url.split(separator: "/", omittingEmptySubsequences: false)
-                func part(_ place: Int) -> String { place < parts.count ? String(parts[place]) : "" }
+                // By bytes: a split by characters would have to find where they begin and end.
+                let parts = bid.url.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+                func part(_ place: Int) -> String { place < parts.count ? String(Substring(parts[place])) : "" }
                 return BidWithDirectories(
                     bidder: bid.bidder,
                     price: bid.price,
