@@ -1,7 +1,6 @@
 #define _GNU_SOURCE
 #include "millrace_platform.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
@@ -17,11 +16,10 @@ void millrace_set_thread_name(const char *name) {
 #endif
 }
 
-int millrace_reserve(int fd, int64_t offset, int64_t length) {
+void millrace_begin_writeback(int fd, int64_t offset, int64_t length) {
 #if defined(__linux__)
-    return fallocate(fd, FALLOC_FL_KEEP_SIZE, offset, length) == 0 ? 0 : errno;
+    sync_file_range(fd, offset, length, SYNC_FILE_RANGE_WRITE);
 #else
     (void)fd, (void)offset, (void)length;
-    return ENOTSUP;
 #endif
 }

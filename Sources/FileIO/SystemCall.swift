@@ -1,3 +1,4 @@
+import CMillracePlatform
 import SystemPackage
 
 #if canImport(Glibc)
@@ -17,6 +18,13 @@ enum SystemCall {
         #else
         try repeatingOnInterrupt { fdatasync(descriptor.rawValue) }
         #endif
+    }
+
+    /// Asks the system to write the whole pages of a part of a file to the disk, and does not wait. Where it cannot be asked
+    /// (Linux can), nothing happens until the file is synchronised.
+    static func beginWriteback(_ descriptor: FileDescriptor, from start: Int64, to end: Int64) {
+        let pages = ~Int64(0xfff)
+        millrace_begin_writeback(descriptor.rawValue, start & pages, (end & pages) - (start & pages))
     }
 
     /// Makes everything about a file or directory durable.

@@ -31,7 +31,9 @@ public enum Hashes {
     /// The partition that Kafka's default partitioner gives a key.
     @inlinable
     public static func partition(forKey key: UnsafeRawBufferPointer, of partitionCount: Int32) -> Int32 {
-        (murmur2(key) & Int32.max) % partitionCount
+        let hash = murmur2(key) & Int32.max
+        // A division costs as much as the hash.
+        return partitionCount & (partitionCount &- 1) == 0 ? hash & (partitionCount &- 1) : hash % partitionCount
     }
 
     /// A 64-bit hash for tables in memory: eight bytes a step, mixed by the halves of a 128-bit product. Its values are

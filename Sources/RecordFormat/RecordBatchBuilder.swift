@@ -66,7 +66,7 @@ public final class RecordBatchBuilder {
     ///   - value: the value; nil is null.
     ///   - timestamp: milliseconds since 1970.
     ///   - headers: encoded headers, count included; empty for none.
-    @inlinable
+    @inlinable @inline(__always)
     @discardableResult
     public func append(
         key: UnsafeRawBufferPointer?,
@@ -74,40 +74,45 @@ public final class RecordBatchBuilder {
         timestamp: Int64,
         headers: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0)
     ) -> Bool {
-        let state = self.state
-        let index = state.pointee.recordCount
-        let timestampDelta = index == 0 ? 0 : timestamp &- state.pointee.baseTimestamp
-        let keyLength = key?.count ?? -1
-        let valueLength = value?.count ?? -1
-        let headerSize = max(headers.count, 1)
+        // Into locals: what is written through the memory's pointer might be the state itself, for all the compiler knows.
+        let now = state.pointee
+        let index = now.recordCount
+        let timestampDelta = index == 0 ? 0 : timestamp &- now.baseTimestamp
+        let keyCount = key?.count ?? 0
+        let valueCount = value?.count ?? 0
+        let headersCount = headers.count
+        let keyLength = Varint.zigzag(key == nil ? -1 : Int64(keyCount))
+        let valueLength = Varint.zigzag(value == nil ? -1 : Int64(valueCount))
+        let time = Varint.zigzag(timestampDelta)
+        let number = Varint.zigzag(Int64(index))
         let body =
-            1 &+ Varint.size(timestampDelta) &+ Varint.size(Int64(index)) &+ Varint.size(Int64(keyLength))
-            &+ max(keyLength, 0) &+ Varint.size(Int64(valueLength)) &+ max(valueLength, 0) &+ headerSize
-        let total = Varint.size(Int64(body)) &+ body
-        let used = state.pointee.used
-        if _slowPath(used &+ total > state.pointee.capacity || index == Int32.max) {
+            1 &+ Varint.size(unsigned: time) &+ Varint.size(unsigned: number) &+ Varint.size(unsigned: keyLength)
+            &+ keyCount &+ Varint.size(unsigned: valueLength) &+ valueCount &+ max(headersCount, 1)
+        let length = Varint.zigzag(Int64(body))
+        let end = now.used &+ Varint.size(unsigned: length) &+ body
+        if _slowPath(end > now.capacity || index == Int32.max) {
             guard index == 0 else { return false }
-            grow(to: used + total)
+            grow(to: end)
         }
 
-        var p = state.pointee.memory + used
-        p += Varint.write(Int64(body), to: p)
+        var p = state.pointee.memory + now.used
+        p += Varint.write(unsigned: length, to: p)
         p.storeBytes(of: 0, as: UInt8.self)
         p += 1
-        p += Varint.write(timestampDelta, to: p)
-        p += Varint.write(Int64(index), to: p)
-        p += Varint.write(Int64(keyLength), to: p)
-        if let key, let source = key.baseAddress, keyLength > 0 {
-            p.copyMemory(from: source, byteCount: keyLength)
-            p += keyLength
+        p += Varint.write(unsigned: time, to: p)
+        p += Varint.write(unsigned: number, to: p)
+        p += Varint.write(unsigned: keyLength, to: p)
+        if keyCount > 0, let source = key?.baseAddress {
+            RawBytes.copy(source, to: p, count: keyCount)
+            p += keyCount
         }
-        p += Varint.write(Int64(valueLength), to: p)
-        if let value, let source = value.baseAddress, valueLength > 0 {
-            p.copyMemory(from: source, byteCount: valueLength)
-            p += valueLength
+        p += Varint.write(unsigned: valueLength, to: p)
+        if valueCount > 0, let source = value?.baseAddress {
+            RawBytes.copy(source, to: p, count: valueCount)
+            p += valueCount
         }
-        if headers.count > 0, let source = headers.baseAddress {
-            p.copyMemory(from: source, byteCount: headers.count)
+        if _slowPath(headersCount > 0), let source = headers.baseAddress {
+            p.copyMemory(from: source, byteCount: headersCount)
         } else {
             p.storeBytes(of: 0, as: UInt8.self)
         }
@@ -115,11 +120,11 @@ public final class RecordBatchBuilder {
         if index == 0 {
             state.pointee.baseTimestamp = timestamp
             state.pointee.maxTimestamp = timestamp
-        } else if timestamp > state.pointee.maxTimestamp {
+        } else if timestamp > now.maxTimestamp {
             state.pointee.maxTimestamp = timestamp
         }
         state.pointee.recordCount = index &+ 1
-        state.pointee.used = used &+ total
+        state.pointee.used = end
         return true
     }
 

@@ -1,3 +1,5 @@
+import MillracePrimitives
+
 /// The arena: blocks one after the other, each an 8-byte head (its owner's entry, its size in 16-byte units) and a body
 /// that begins at a multiple of 16, so that `EntryHeader.block` counts units and 0 is free to mean "in the entry". A
 /// block whose owner's body lies elsewhere is garbage; the heads let the arena be walked without the entries.

@@ -1,3 +1,5 @@
+import MillracePrimitives
+
 /// The first-touch log: what each key held before its first write since the last flush.
 ///
 /// One log serves two needs. The *record cache* (`dirtyEntries`, Kafka Streams' cache for a store in memory) is the list

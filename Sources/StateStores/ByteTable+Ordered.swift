@@ -1,3 +1,5 @@
+import MillracePrimitives
+
 /// Access in the order of keys: by unsigned bytes, a prefix before what it begins, as Kafka's stores order them.
 ///
 /// The order is built by the first ordered access (a sort) and then kept up to date by each key that is added or removed

@@ -1,3 +1,5 @@
+import MillracePrimitives
+
 /// Which rows of a table with timestamps are to go next: those with the smallest timestamp first, in the order of their
 /// keys where timestamps are equal. The order follows from the rows alone, so that a restored table loses the same rows
 /// in the same order.

@@ -1,3 +1,5 @@
+import MillracePrimitives
+
 /// The layout of a value with a timestamp, as Kafka Streams' timestamped stores keep it (KIP-258): the timestamp in
 /// milliseconds, eight bytes, big-endian, followed by the value.
 @usableFromInline

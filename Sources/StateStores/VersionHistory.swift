@@ -1,3 +1,5 @@
+import MillracePrimitives
+
 /// The versions of one key in their bytes: a head, which says where the oldest one lies, and the versions, one after the
 /// other by time. Between the head and the oldest lies garbage.
 struct VersionHistory {

@@ -153,6 +153,7 @@ public struct KStream<Key, Value> {
         return SourceDriver { position, limits in
             var cursor = position.pointee
             var processed = 0
+            var slot: Value?
             defer {
                 position.pointee = cursor
                 record.pointee.processed += processed
@@ -172,12 +173,15 @@ public struct KStream<Key, Value> {
                 record.pointee.key = view.key
                 record.pointee.value = view.value
                 if view.timestamp < 0 { throw failures.failureWithoutTime() }
-                guard let key = try decoding.key({ try keys.read(view.key) }),
-                    let value = try decoding.value({ try values.read(view.value) })
+                // What the guards may have to call again is taken from `record`, so that nothing else must be kept for them.
+                guard let key = try decoding.key({ try keys.read(record.pointee.key) }),
+                    try decoding.value({ try values.read(record.pointee.value, into: &slot) }) != nil,
+                    let value = slot.take()
                 else { continue }
                 processed &+= 1
                 if view.timestamp > record.pointee.partitionTimeMs { record.pointee.advanceTime(to: view.timestamp) }
                 try next.push(key, value, view.timestamp)
+                slot = value
                 if record.pointee.streamTimeMs >= dueMs.pointee { return }
             }
         }

@@ -24,6 +24,8 @@ public struct Serde<Value>: Sendable {
     @usableFromInline let write: @Sendable (Value, inout ByteWriter) throws -> Bool
     @usableFromInline let read: @Sendable (UnsafeRawBufferPointer) throws -> Value
     @usableFromInline let readNull: @Sendable () throws -> Value
+    /// Reads into the memory of a value before; nil for types that have none of their own.
+    @usableFromInline let refill: Refill<Value>?
 
     /// Makes a serde from two functions.
     ///
@@ -54,18 +56,20 @@ public struct Serde<Value>: Sendable {
         format: String = "\(Value.self)",
         write: @escaping @Sendable (Value, inout ByteWriter) throws -> Bool,
         read: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Value,
-        readNull: @escaping @Sendable () throws -> Value
+        readNull: @escaping @Sendable () throws -> Value,
+        refill: Refill<Value>? = nil
     ) {
         self.format = format
         self.write = write
         self.read = read
         self.readNull = readNull
+        self.refill = refill
     }
 
     /// The same serde, whose format goes by another name.
     @inlinable
     public func format(_ name: String) -> Serde {
-        Serde(format: name, write: write, read: read, readNull: readNull)
+        Serde(format: name, write: write, read: read, readNull: readNull, refill: refill)
     }
 
     /// Reads a key or value that may be null.
@@ -73,6 +77,17 @@ public struct Serde<Value>: Sendable {
     func read(_ bytes: UnsafeRawBufferPointer?) throws -> Value {
         if let bytes { return try read(bytes) }
         return try readNull()
+    }
+
+    /// Reads a key or value that may be null to where the one before it lies, whose memory is used again if nobody else
+    /// has kept it.
+    @inlinable
+    func read(_ bytes: UnsafeRawBufferPointer?, into slot: inout Value?) throws {
+        if let bytes, let refill, slot != nil {
+            try refill.read(bytes, &slot)
+        } else {
+            slot = try read(bytes)
+        }
     }
 
     /// The same for values that may be missing: nil is null, in both directions. After a leading dot it is written the
@@ -120,6 +135,17 @@ public struct Serde<Value>: Sendable {
     public func value(of bytes: [UInt8]?) throws -> Value {
         guard let bytes else { return try readNull() }
         return try bytes.withUnsafeBytes { try read($0) }
+    }
+}
+
+/// Reads a value to where one lies that is no longer needed: a stream of values then takes no memory for each.
+@usableFromInline
+struct Refill<Value>: Sendable {
+    @usableFromInline let read: @Sendable (UnsafeRawBufferPointer, inout Value?) throws -> Void
+
+    @inlinable
+    init(_ read: @escaping @Sendable (UnsafeRawBufferPointer, inout Value?) throws -> Void) {
+        self.read = read
     }
 }
 

@@ -11,7 +11,15 @@ extension Serde where Value == [UInt8] {
                 return true
             },
             read: { [UInt8]($0) },
-            readNull: { throw SerdeError.unexpectedNull }
+            readNull: { throw SerdeError.unexpectedNull },
+            refill: Refill { bytes, slot in
+                guard slot?.count == bytes.count else {
+                    slot?.removeAll(keepingCapacity: true)
+                    slot?.append(contentsOf: bytes)
+                    return
+                }
+                slot?.withUnsafeMutableBytes { $0.copyMemory(from: bytes) }
+            }
         )
     }
 }
@@ -27,11 +35,26 @@ extension Serde where Value == String {
                 return true
             },
             read: { bytes in
-                guard let text = String(validating: bytes, as: UTF8.self) else { throw SerdeError.invalidUTF8 }
+                guard let text = String(utf8: bytes) else { throw SerdeError.invalidUTF8 }
                 return text
             },
             readNull: { throw SerdeError.unexpectedNull }
         )
+    }
+}
+
+extension String {
+    /// A copy of UTF-8 text; nil if it is none.
+    @usableFromInline
+    init?(utf8 bytes: UnsafeRawBufferPointer) {
+        if #available(macOS 26, iOS 26, *) {
+            // The initialiser that validates any encoding takes six times as long for a word.
+            let span = bytes.assumingMemoryBound(to: UInt8.self).span
+            guard let text = try? UTF8Span(validating: span) else { return nil }
+            self.init(copying: text)
+        } else {
+            self.init(validating: bytes, as: UTF8.self)
+        }
     }
 }
 

@@ -75,6 +75,7 @@ public final class TopicOutput {
     }
 
     /// Appends a record to a partition.
+    @inline(__always)
     public func append(
         to partition: Int32,
         key: UnsafeRawBufferPointer?,

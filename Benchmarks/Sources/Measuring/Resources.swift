@@ -70,9 +70,21 @@ package enum Resources {
         guard fdatasync(file) == 0 else { throw CannotWrite(path: path) }
     }
 
-    /// Waits until the disk holds all that was written, so that one measurement does not pay for the one before.
-    package static func writeBack() {
+    /// Makes what follows independent of what ran before: the disk holds all that was written, and there is free memory
+    /// that was in use a moment ago. A virtual machine gives memory that was free for a while back to its host, and pays
+    /// ten times as much for the first touch as for the next: files that are written would cost whatever ran before.
+    package static func levelGround() {
         sync()
+        let pages = sysconf(Int32(_SC_PHYS_PAGES))
+        let pageSize = sysconf(Int32(_SC_PAGESIZE))
+        let size = min(pages / 8 * pageSize, 1 << 30)
+        guard size > 0, let memory = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+            memory != MAP_FAILED
+        else { return }
+        for offset in stride(from: 0, to: size, by: pageSize) {
+            memory.storeBytes(of: 1, toByteOffset: offset, as: UInt8.self)
+        }
+        munmap(memory, size)
     }
 
     package static func makeDirectory(_ path: String) {

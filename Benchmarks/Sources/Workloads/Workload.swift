@@ -20,7 +20,15 @@ public enum Workload: String, CaseIterable, Sendable {
         case .pipe:
             builder.stream("input", keys: .uint64, values: .bytes)
                 .filter { key, _ in key % 10 != 0 }
-                .mapValues { value in value.map { $0 & ~0x20 } }
+                .mapValues { value in
+                    var upper = value
+                    var letters = upper.mutableSpan
+                    for index in letters.indices {
+                        let letter = letters[index]
+                        letters[index] = letter &- UInt8(ascii: "a") < 26 ? letter & ~0x20 : letter
+                    }
+                    return upper
+                }
                 .to("output", keys: .uint64, values: .bytes)
         case .count:
             builder.stream("input", keys: .uint64, values: .bytes)

@@ -68,7 +68,7 @@ struct FrameworkBench {
         let id = "bench-\(session)-\(number)"
         let before = Measurement(subject: .application(.count), promise: .exactlyOnce, commitMs: 100)
         try await application(id, try Workload.count.topology(), before).runUntilCaughtUp()
-        Resources.writeBack()
+        Resources.levelGround()
         let application = application(id, try Workload.count.topology(), before)
         var sample = try await application.timed(records: records) {
             while application.state != .running, application.state != .error {

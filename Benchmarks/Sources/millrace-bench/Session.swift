@@ -37,7 +37,7 @@ struct Session {
             Resources.printError(round == 0 ? "warming up\n" : "round \(round) of \(options.repetitions)\n")
             // Each round begins with another one, because what ran before leaves its traces in the page cache.
             for measurement in measurements.indices.map({ measurements[($0 + round) % measurements.count] }) {
-                Resources.writeBack()
+                Resources.levelGround()
                 let sample = try await run(measurement)
                 if round > 0 { samples[measurement, default: Samples()].all.append(sample) }
             }

@@ -20,7 +20,8 @@ static inline void millrace_prefetch(const void *address) { __builtin_prefetch(a
 /// Names the calling thread (15 bytes at most are kept).
 void millrace_set_thread_name(const char *name);
 
-/// Reserves disk blocks for a file without changing its size; returns 0 or an errno.
-int millrace_reserve(int fd, int64_t offset, int64_t length);
+/// Asks the system to write a part of a file, whole pages, to the disk, and does not wait. Nothing happens where it cannot
+/// be asked (Linux can); what goes wrong is reported when the file is synchronised.
+void millrace_begin_writeback(int fd, int64_t offset, int64_t length);
 
 #endif

@@ -25,7 +25,7 @@ struct LatencySession {
                 Resources.printError(
                     "latency, \(subject.0.rawValue), commits every \(subject.1) ms, \(round) of \(repetitions)\n"
                 )
-                Resources.writeBack()
+                Resources.levelGround()
                 runs[place].append(try await bench.run(subject.0, commitMs: subject.1))
             }
         }

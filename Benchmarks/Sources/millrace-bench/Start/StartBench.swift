@@ -45,9 +45,9 @@ struct StartBench {
         _ = try run(.prepare, kind)
         var runs: [StartAfter: [StartRun]] = [:]
         for _ in 0..<repetitions {
-            Resources.writeBack()
+            Resources.levelGround()
             runs[.stop, default: []].append(try run(.startThenCrash, kind))
-            Resources.writeBack()
+            Resources.levelGround()
             runs[.crash, default: []].append(try run(.startThenStop, kind))
         }
         try? FileManager.default.removeItem(atPath: directory)

@@ -1,10 +1,9 @@
 /// Comparing and copying short runs of bytes in place, without a call into the C library: most keys and values of a
 /// store are 8 to 16 bytes long, where the call costs more than the work.
-@usableFromInline
-package enum RawBytes {
+public enum RawBytes {
     /// Whether `count` bytes at `left` and at `right` are the same.
     @inlinable
-    package static func areEqual(_ left: UnsafeRawPointer, _ right: UnsafeRawPointer, count: Int) -> Bool {
+    public static func areEqual(_ left: UnsafeRawPointer, _ right: UnsafeRawPointer, count: Int) -> Bool {
         if count >= 8 {
             // The last word overlaps the one before it, so that no tail is compared byte by byte.
             let last = count &- 8
@@ -32,7 +31,7 @@ package enum RawBytes {
 
     /// Copies `count` bytes between places that do not overlap.
     @inlinable
-    package static func copy(_ source: UnsafeRawPointer, to target: UnsafeMutableRawPointer, count: Int) {
+    public static func copy(_ source: UnsafeRawPointer, to target: UnsafeMutableRawPointer, count: Int) {
         if count >= 8 && count <= 16 {
             let first = word(source, 0)
             let last = word(source, count &- 8)
@@ -45,13 +44,13 @@ package enum RawBytes {
 
     /// Whether `left` comes before `right` in Kafka's order: by unsigned bytes, a prefix before what it begins.
     @inlinable
-    package static func precedes(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Bool {
+    public static func precedes(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Bool {
         compare(left, right) < 0
     }
 
     /// Negative, zero or positive as `left` is before, equal to or after `right` by unsigned bytes.
     @inlinable
-    package static func compare(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Int {
+    public static func compare(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Int {
         guard let leftBase = left.baseAddress, let rightBase = right.baseAddress else {
             return left.count - right.count
         }
@@ -74,7 +73,7 @@ package enum RawBytes {
 
     /// The first eight bytes as a number that sorts as they do; short runs are padded with zeros.
     @inlinable
-    package static func orderingPrefix(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
+    public static func orderingPrefix(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
         if bytes.count >= 8 { return UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self)) }
         var prefix: UInt64 = 0
         for index in 0..<bytes.count { prefix |= UInt64(bytes[index]) &<< UInt64(56 &- 8 &* index) }
