@@ -7,14 +7,14 @@ SEEDS ?= 1000
 DIR ?=
 NAME ?=
 
-sources := Package.swift Sources Tests Examples Benchmarks/Package.swift Benchmarks/Sources Benchmarks/Benchmarks
+sources := Package.swift Sources Tests Examples Benchmarks/Package.swift Benchmarks/Sources Benchmarks/Tests Benchmarks/Benchmarks
 swift = $(or $(shell command -v swift),$(error there is no `swift` here: install Swift 6.2 or newer, see https://www.swift.org/install))
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .SILENT:
-.PHONY: run example test simulate conformance-log conformance-streams bench bench-engine count-instructions manual format lint clean help packages python
+.PHONY: run example test simulate conformance-log conformance-streams bench bench-engine bench-nexmark count-instructions manual format lint clean help packages python
 
 run: packages ## Count words: INPUT="file or folder …" (- is standard input), DATA=folder, ARGS="more options"
 	$(swift) build -c release --product word-count </dev/null
@@ -26,10 +26,11 @@ example: packages ## Run an example: NAME=page-views, ARGS="more options"; they 
 	exec .build/release/$(NAME) $(ARGS)
 
 test: packages python lint ## Check everything: format, build with warnings as errors, benchmarks, all tests
-	$(swift) build --package-path Benchmarks </dev/null
+	$(swift) build --build-tests --package-path Benchmarks </dev/null
 	$(swift) build --build-tests --explicit-target-dependency-import-check error </dev/null
 	scripts/make-manual
 	$(swift) test --skip-build --disable-xctest --no-parallel </dev/null
+	$(swift) test --skip-build --disable-xctest --package-path Benchmarks </dev/null
 	scripts/prepare-python --remind
 
 simulate: packages ## Simulate crashes, faults and delays with as many seeds as you like: SEEDS=1000, 5000..<6000, 17...20 or seed:17
@@ -57,6 +58,10 @@ bench-%: packages ## Run one benchmark: pipe, count, wordcount, window, join, pr
 count-instructions: packages ## Count the instructions per record of the hot paths: ARGS=--record keeps them
 	$(swift) build -c release --package-path Benchmarks --product hot-paths </dev/null
 	scripts/count-instructions $(ARGS)
+
+bench-nexmark: packages ## Run NEXMark's queries: ARGS="--queries q0,q5 --events 1000000 --threads 1,2", --check to compare the answers
+	$(swift) build -c release --package-path Benchmarks --product nexmark-bench </dev/null
+	exec Benchmarks/.build/release/nexmark-bench $(ARGS)
 
 bench-engine: packages ## Time the engine's parts one by one: encode, decode, append, fetch, look-up, CRC, codecs, commit
 	$(swift) package --package-path Benchmarks --allow-writing-to-package-directory benchmark --target Engine --no-progress

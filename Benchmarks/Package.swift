@@ -32,6 +32,34 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
+        .target(
+            name: "Nexmark",
+            dependencies: [
+                .product(name: "Millrace", package: "millrace"), .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "NexmarkBatch",
+            dependencies: ["Nexmark", .product(name: "Millrace", package: "millrace")],
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "nexmark-bench",
+            dependencies: [
+                "Measuring", "Nexmark", "NexmarkBatch", .product(name: "Millrace", package: "millrace"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "NexmarkTests",
+            dependencies: [
+                "Nexmark", "NexmarkBatch", .product(name: "Millrace", package: "millrace"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict
+        ),
         .executableTarget(
             name: "hot-paths",
             dependencies: [

@@ -53,14 +53,21 @@ extension ByteTable {
     }
 
     /// The keys that begin with `prefix`.
-    package func prefix(_ prefix: UnsafeRawBufferPointer, descending: Bool = false) -> EntrySnapshot {
+    ///
+    /// - Parameter limit: how many keys are wanted at most: with `descending`, the last ones.
+    package func prefix(
+        _ prefix: UnsafeRawBufferPointer,
+        descending: Bool = false,
+        limit: Int = .max
+    ) -> EntrySnapshot {
         snapshot(
             from: position(from: prefix),
             until: { key in
                 let head = UnsafeRawBufferPointer(rebasing: key.prefix(prefix.count))
                 return RawBytes.compare(head, prefix) > 0
             },
-            descending: descending
+            descending: descending,
+            limit: limit
         )
     }
 

@@ -46,6 +46,27 @@ struct StatelessTests {
         #expect(try await world.texts(of: "keyed") == ["a=a1"])
     }
 
+    @Test(
+        "compactMapValues leaves out what has no new value, with and without the key; a value may be an optional itself"
+    )
+    func compactMapping() async throws {
+        let world = try await World(["in": 1, "out": 1, "keyed": 1, "optional": 1])
+        try await world.write([("a", "1"), ("b", "x"), ("c", "3")])
+        try await world.run { builder in
+            let stream = builder.stream("in", keys: .utf8, values: .utf8)
+            stream.compactMapValues { value in Int64(value) }.mapValues { "\($0 + 1)" }.to("out", values: .utf8)
+            stream.compactMapValues { key, value -> String? in Int64(value) == nil ? key : nil }.to(
+                "keyed",
+                values: .utf8
+            )
+            stream.compactMapValues { value -> Int64?? in .some(Int64(value)) }.mapValues { "\($0 ?? 0)" }
+                .to("optional", values: .utf8)
+        }
+        #expect(try await world.texts() == ["a=2", "c=4"])
+        #expect(try await world.texts(of: "keyed") == ["b=b"])
+        #expect(try await world.texts(of: "optional") == ["a=1", "b=0", "c=3"])
+    }
+
     @Test("flatMap and flatMapValues make any number of records, in order")
     func flatMapping() async throws {
         let world = try await World(["in": 1, "out": 1, "values": 1, "keyed": 1])

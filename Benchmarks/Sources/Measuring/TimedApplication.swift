@@ -3,14 +3,25 @@ import Millrace
 extension StreamsApplication {
     /// Runs the application until `wait` returns, and times it from its start to the end of its last commit.
     package func timed(records: Int64, until wait: () async throws -> Void) async throws -> Sample {
+        try await sample(records: records) {
+            async let running: Void = run()
+            try await wait()
+            stop()
+            try await running
+        }
+    }
+
+    /// Runs the application until it has processed all that there is, and times it to the end of its last commit.
+    package func timedUntilCaughtUp(records: Int64) async throws -> Sample {
+        try await sample(records: records) { try await runUntilCaughtUp() }
+    }
+
+    private func sample(records: Int64, _ running: () async throws -> Void) async throws -> Sample {
         Resources.resetPeak()
         let cpu = Resources.cpuSeconds
         let clock = ContinuousClock()
         let start = clock.now
-        async let running: Void = run()
-        try await wait()
-        stop()
-        try await running
+        try await running()
         return Sample(
             seconds: (clock.now - start).inSeconds,
             cpuSeconds: Resources.cpuSeconds - cpu,

@@ -94,16 +94,14 @@ extension KStream {
         let rankName = changed.name
         port.add { context in
             let next = target.compose(context)
-            let places = places.instance(in: context)
+            let rows = RankedRows(ranking, in: places.instance(in: context).rows)
             let guarded = context.guarded(rankName)
             return Out { key, change, timestamp in
-                guard case .some(.some(let group)) = try guarded.attempt({ try ranking.keys.bytes(of: key) }) else {
-                    return
-                }
+                guard try guarded.attempt({ try rows.begin(key) }) == true else { return }
                 // A row whose score fails counts as no row, when it comes and when it goes.
-                let new = try guarded.attempt { try change.new.flatMap { try ranking.place($0, group, score) } }
-                let old = change.old.flatMap { try? ranking.place($0, group, score) }
-                guard let first = try ranking.move(in: group, from: old, to: new ?? nil, places) else { return }
+                _ = try guarded.attempt { try rows.placeNew(change.new, score) }
+                rows.placeOld(change.old, score)
+                guard let first = try rows.update() else { return }
                 try next.push(key, first, timestamp)
             }
         }

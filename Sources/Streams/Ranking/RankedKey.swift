@@ -37,17 +37,3 @@ extension Serde where Value == RankedKey {
         )
     }
 }
-
-extension Serde where Value == [UInt8] {
-    /// What the keys of one group begin with.
-    @usableFromInline
-    static var rankedGroup: Serde<[UInt8]> {
-        Serde(
-            encode: { group, writer in
-                writer.append(UInt32(group.count))
-                writer.append(group)
-            },
-            decode: { _ in throw SerdeError.invalid("the beginning of a key is only written") }
-        )
-    }
-}

@@ -121,8 +121,12 @@ final class KeyValueRows: TaskStore {
     }
 
     /// The rows whose keys begin with some bytes.
+    ///
+    /// - Parameter limit: how many are wanted at most.
     @usableFromInline
-    func scan(prefix: UnsafeRawBufferPointer) -> RowScan { RowScan(table.prefix(prefix), isVisible: isVisible) }
+    func scan(prefix: UnsafeRawBufferPointer, limit: Int = .max) -> RowScan {
+        RowScan(table.prefix(prefix, limit: limit), isVisible: isVisible)
+    }
 
     // Writing
 
