@@ -25,12 +25,13 @@ example: packages ## Run an example: NAME=page-views, ARGS="more options"; they 
 	$(swift) build -c release --product "$(NAME)" </dev/null >&2
 	exec .build/release/$(NAME) $(ARGS)
 
-test: packages python lint ## Check everything: format, build with warnings as errors, benchmarks, all tests
+test: packages python lint ## Check everything: format, build with warnings as errors, all tests, instructions of the hot paths
 	$(swift) build --build-tests --package-path Benchmarks </dev/null
 	$(swift) build --build-tests --explicit-target-dependency-import-check error </dev/null
 	scripts/make-manual
 	$(swift) test --skip-build --disable-xctest --no-parallel </dev/null
 	$(swift) test --skip-build --disable-xctest --package-path Benchmarks </dev/null
+	$(MAKE) count-instructions
 	scripts/prepare-python --remind
 
 simulate: packages ## Simulate crashes, faults and delays with as many seeds as you like: SEEDS=1000, 5000..<6000, 17...20 or seed:17
