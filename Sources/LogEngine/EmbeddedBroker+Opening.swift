@@ -11,6 +11,7 @@ extension EmbeddedBroker {
         registry: TopicRegistry,
         configuration: BrokerConfiguration,
         time: any TimeSource,
+        crew: Crew,
         random: inout SeededRandom,
         logger: Logger
     ) throws(BrokerError) {
@@ -34,21 +35,28 @@ extension EmbeddedBroker {
         for record in records where record.isBeingDeleted { registry.beginDeletion(record) }
         for record in records where !record.isBeingDeleted {
             let log = try logConfiguration(record, configuration)
+            let ids = (0..<record.partitionCount).map { TopicPartition(record.name, $0) }
+            // After an unclean stop each waits for the disk several times.
+            let opened = crew.collect(ids.count) { index -> Result<Partition, BrokerError> in
+                let id = ids[index]
+                return Result { () throws(BrokerError) in
+                    try openPartition(
+                        id,
+                        record,
+                        log,
+                        in: data,
+                        time: time,
+                        recoveryPoint: checkpoints.recoveryPoints[id] ?? 0,
+                        logStart: checkpoints.logStarts[id],
+                        cleanedEnd: checkpoints.cleanedEnds[id] ?? 0,
+                        wasClean: data.wasCleanShutdown
+                    )
+                }
+            }
             var partitions: [Partition] = []
-            for number in 0..<record.partitionCount {
-                let id = TopicPartition(record.name, number)
-                let partition = try openPartition(
-                    id,
-                    record,
-                    log,
-                    in: data,
-                    time: time,
-                    recoveryPoint: checkpoints.recoveryPoints[id] ?? 0,
-                    logStart: checkpoints.logStarts[id],
-                    cleanedEnd: checkpoints.cleanedEnds[id] ?? 0,
-                    wasClean: data.wasCleanShutdown
-                )
-                report(partition.log.recovery, of: id, logger)
+            for result in opened {
+                let partition = try result.get()
+                report(partition.log.recovery, of: partition.id, logger)
                 partitions.append(partition)
             }
             registry.set(Topic(record: record, partitions: partitions))

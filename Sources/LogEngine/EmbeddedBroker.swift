@@ -134,6 +134,7 @@ public final class EmbeddedBroker: Sendable {
                 registry: topics,
                 configuration: configuration,
                 time: time,
+                crew: crew,
                 random: &random,
                 logger: logger
             )
