@@ -20,7 +20,8 @@ do {
         var report = Report(in: .current(directory: options.directory))
         report.measurements = outcomes.compactMap(Throughput.init)
         try report.write(to: path)
-        print("written to \(path)")
+        let page = try Page.write(in: options.directory)
+        print("written to \(path) and \(page)")
     }
 } catch {
     Resources.printError("nexmark-bench: \(error)\n")
