@@ -44,7 +44,7 @@ struct NexmarkSession {
         for round in 0...options.repetitions {
             Resources.printError(round == 0 ? "warming up\n" : "round \(round) of \(options.repetitions)\n")
             for index in outcomes.indices {
-                Resources.writeBack()
+                Resources.levelGround()
                 let query = options.queries[index % options.queries.count]
                 let sample = try await time(query, threads: outcomes[index].threads)
                 if round > 0 { outcomes[index].samples.all.append(sample) }
