@@ -2,9 +2,9 @@ import Synchronization
 
 /// A few threads that help whoever has several waits for the disk before it, so that these go on side by side.
 ///
-/// Its owner makes it and closes it, or its threads stay; any thread may ask for help. The threads start when help is first asked for, and
-/// sleep between two pieces of work. Without threads everything runs on the caller, in order: so a simulation is the same
-/// each time.
+/// Its owner makes it and closes it, or its threads stay; any thread may ask for help. The threads start when help is first
+/// asked for, and sleep between two pieces of work. Without threads everything runs on the caller, in order: so a
+/// simulation is the same each time.
 package final class Crew: Sendable {
     /// Parts that one caller has and waits for.
     private final class Work: Sendable {

@@ -226,6 +226,20 @@ struct TransactionTests {
         #expect(reopened.groups.committedOffsets(of: "g")[source]?.offset == 3)
     }
 
+    @Test("what the positions of a commit have passed survives power loss with them, although nobody waited for it")
+    func passedRecords() throws {
+        let broker = try open()
+        try broker.append("a", "b", to: source)
+        #expect(world.disk.durableBytes(of: world.file(source)) == [])
+        var transaction = try RawTransaction(broker, "t")
+        try transaction.send("+10", to: right)
+        try transaction.sendOffset(2, of: source, group: group)
+        try transaction.end(.commit)
+        let reopened = try world.afterPowerLoss().open()
+        #expect(reopened.groups.committedOffsets(of: "g")[source]?.offset == 2)
+        #expect(try reopened.values(of: source) == ["a", "b"])
+    }
+
     @Test("a commit whose markers cannot be written is finished by housekeeping")
     func markersLater() throws {
         let broker = try open()

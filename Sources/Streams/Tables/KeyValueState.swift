@@ -34,7 +34,7 @@ final class KeyValueState<Key, Value>: TaskStore {
     /// Whether results are made of rows as they are found: those that were found in the cache are then noted, and when they
     /// are gone by the flush, without ever having been passed on, they are passed on as gone.
     @usableFromInline var notesFound = false
-    private var found: Set<Int> = []
+    @usableFromInline var found: Set<Int> = []
 
     @usableFromInline
     init(
@@ -262,17 +262,14 @@ final class KeyValueState<Key, Value>: TaskStore {
     /// The row of a key.
     @inlinable
     func row(_ key: UnsafeRawBufferPointer) throws -> (value: Value, timestampMs: Int64)? {
-        guard let bytes = table.get(key), let timestampMs = TimestampedValue.timestampMs(bytes) else { return nil }
+        let entry = table.find(key)
+        guard entry >= 0 else { return nil }
+        let bytes = table.value(at: entry)
+        guard let timestampMs = TimestampedValue.timestampMs(bytes) else { return nil }
         if let lifetime, timestampMs <= lifetime.expiredThroughMs { return nil }
-        if notesFound { noteFound(key) }
+        if notesFound, table.isDirty(at: entry) { found.insert(entry) }
         let value = try values.read(UnsafeRawBufferPointer(rebasing: bytes[TimestampedValue.headCount...]))
         return (value, timestampMs)
-    }
-
-    @usableFromInline
-    func noteFound(_ key: UnsafeRawBufferPointer) {
-        let entry = table.find(key)
-        if entry >= 0, table.isDirty(at: entry) { found.insert(entry) }
     }
 
     /// The rows that were found in the cache since the last flush; what is found from now on counts for the next.
